@@ -1,0 +1,63 @@
+# `make conform` and `make test` work on a fresh machine with Python >= 3.11, make and pip: each makes .venv, installs
+# what it needs and does its job. A stamp per set of packages keeps a second call from installing again.
+
+PYTHON ?= python3
+WORKERS ?= auto
+CONFORM_ARGS ?=
+TEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# One BLAS and OpenMP thread a process: the work is spread over processes.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest
+
+.PHONY: help conform test check format clean
+.NOTPARALLEL:
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@echo 'PYTHON=python3.12 chooses the interpreter that .venv is made with, WORKERS=4 the number of test processes.'
+
+conform: $(VENV)/.conform  ## compare refnet with torch, write reports/latest; CONFORM_ARGS="--ops 'conv*'" selects
+	$(BIN)/conform run $(CONFORM_ARGS)
+
+test: $(VENV)/.dev  ## run the tests in parallel; TEST_ARGS="-k tape" selects
+	$(PYTEST) -n $(WORKERS) $(TEST_ARGS)
+
+check: $(VENV)/.dev  ## format, lint, types, import direction, doctests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(PYTEST) tests/test_architecture.py
+	$(PYTEST) -n $(WORKERS) --doctest-modules refnet conformance
+
+format: $(VENV)/.dev  ## format the code and mend what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove the environment, caches and the latest reports
+	rm -rf $(VENV) .ruff_cache .mypy_cache .pytest_cache .hypothesis reports/latest build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A Python that was packaged without ensurepip makes an environment without pip; its own pip then puts one in.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python >= 3.11 is needed, this is " + sys.version)'
+	@echo 'Making $(VENV); installing torch takes a few minutes the first time.'
+	$(PYTHON) -m venv --clear $(VENV) || { \
+	    $(PYTHON) -m venv --clear --without-pip $(VENV) && \
+	    $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+	touch $@
+
+# torch first and alone: asked for by its exact version, pip takes that release and nothing else of its kind.
+$(VENV)/.torch: pyproject.toml | $(VENV)/.made
+	$(PIP) torch==2.13.0
+	touch $@
+
+$(VENV)/.conform: $(VENV)/.torch pyproject.toml
+	$(PIP) --editable '.[conform]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.torch pyproject.toml
+	$(PIP) --editable '.[dev]'
+	touch $(VENV)/.conform $@

@@ -1,0 +1,75 @@
+"""A module of plain functions over numpy arrays: `conv2d(x, weight, bias=None, stride=1, ...)`, by torch's short names.
+
+A function `conv2d_backward(cotangent, x, weight, ...)`, where there is one, returns the gradients of the array
+arguments, in order, None where there is none. With several outputs `cotangent` is a tuple.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy
+
+from conformance.candidates.protocol import Raised, Result, Value
+from conformance.case import GRADIENT, OUTPUT, Operation, Sample, substitute
+from conformance.draw import Array
+
+
+class Functions:
+    """The functions of a module."""
+
+    limits = (
+        "the memory format of results is not compared: plain functions promise none",
+        "gradients are compared where there is a <name>_backward; second order is not",
+    )
+
+    def __init__(self, module: Any, name: str) -> None:
+        self.module = module
+        self.name = name
+
+    def supports(self, operation: Operation, sample: Sample) -> str:
+        if operation.program is not None:
+            return f"{self.name} is a module of functions and cannot run a program"
+        return "" if hasattr(self.module, operation.short) else f"{self.name} has no {operation.short}"
+
+    def run(
+        self,
+        operation: Operation,
+        sample: Sample,
+        order: int = 0,
+        cotangents: Sequence[Array | None] = (),
+        directions: Sequence[Array] = (),
+    ) -> Result:
+        result = Result()
+        stage = OUTPUT
+        try:
+            args = substitute(sample.args, sample.arrays, numpy.dtype)
+            kwargs = substitute(sample.kwargs, sample.arrays, numpy.dtype)
+            output = getattr(self.module, operation.short)(*args, **kwargs)
+            parts = list(output) if isinstance(output, list | tuple) else [output]
+            names = [f"out[{i}]" for i in range(len(parts))] if isinstance(output, list | tuple) else ["out"]
+            result.outputs = [Value(name, numpy.asarray(part)) for name, part in zip(names, parts, strict=True)]
+            if any(array is not None for array in cotangents):
+                stage = GRADIENT
+                result.gradients = self._gradients(operation, sample, args, kwargs, cotangents)
+            result.after = sample.arrays
+        except Exception as error:
+            unsupported = str(error) if isinstance(error, NotImplementedError) else ""
+            result.raised[stage] = Raised.of(error, unsupported)
+        return result
+
+    def _gradients(
+        self, operation: Operation, sample: Sample, args: Any, kwargs: Any, cotangents: Sequence[Array | None]
+    ) -> dict[str, Array | None]:
+        backward = getattr(self.module, f"{operation.short}_backward", None)
+        if backward is None:
+            raise NotImplementedError(f"{self.name} has no {operation.short}_backward")
+        found = backward(cotangents[0] if len(cotangents) == 1 else tuple(cotangents), *args, **kwargs)
+        gradients = list(found) if isinstance(found, list | tuple) else [found]
+        if len(gradients) not in (len(sample.arrays), sum(sample.differentiable)):
+            raise ValueError(
+                f"{operation.short}_backward returned {len(gradients)} gradients for {len(sample.arrays)} array arguments"
+            )
+        if len(gradients) == len(sample.arrays):
+            gradients = [g for g, wanted in zip(gradients, sample.differentiable, strict=True) if wanted]
+        wanted = [name for name, flag in zip(sample.names, sample.differentiable, strict=True) if flag]
+        return {n: None if g is None else numpy.asarray(g) for n, g in zip(wanted, gradients, strict=True)}

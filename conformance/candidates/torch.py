@@ -1,0 +1,119 @@
+"""torch as a candidate, in its variants, and torch at float64 as the oracle. The only file that imports torch."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ml_dtypes
+import torch
+
+from conformance.candidates.namespace import Namespace
+from conformance.draw import Array
+
+_BFLOAT16 = ml_dtypes.bfloat16
+
+
+class Torch(Namespace):
+    """torch on arrays, bfloat16 included (numpy and torch exchange it as 16 bits)."""
+
+    def __init__(self, name: str = "torch", device: str = "cpu") -> None:
+        super().__init__(torch, name, device)
+
+    def to_tensor(self, array: Array) -> Any:
+        if array.dtype == _BFLOAT16:
+            tensor = torch.from_numpy(array.view("uint16")).view(torch.bfloat16)
+        else:
+            tensor = torch.from_numpy(array)
+        return tensor if self.device == "cpu" else tensor.to(self.device)
+
+    def to_array(self, tensor: Any) -> Array:
+        tensor = tensor.detach() if self.device == "cpu" else tensor.detach().cpu()
+        if tensor.dtype == torch.bfloat16:
+            return tensor.view(torch.uint16).numpy().view(_BFLOAT16)
+        return tensor.numpy()
+
+
+class Oracle(Torch):
+    """torch at float64, whatever floating dtype the operation names."""
+
+    def __init__(self) -> None:
+        super().__init__("torch float64")
+
+    def resolve(self, name: str) -> Any:
+        found = super().resolve(name)
+        return torch.float64 if isinstance(found, torch.dtype) and found.is_floating_point else found
+
+    @contextmanager
+    def context(self) -> Iterator[None]:
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float64)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(before)
+
+
+class Threads(Torch):
+    """torch on several threads: sums are split differently."""
+
+    def __init__(self, count: int = 2) -> None:
+        super().__init__(f"torch:threads={count}")
+        self.count = count
+
+    @contextmanager
+    def context(self) -> Iterator[None]:
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+class WithoutMkldnn(Torch):
+    """torch without its oneDNN kernels."""
+
+    def __init__(self) -> None:
+        super().__init__("torch:mkldnn=off")
+
+    @contextmanager
+    def context(self) -> Iterator[None]:
+        with torch.backends.mkldnn.flags(enabled=False):
+            yield
+
+
+class ChannelsLast(Torch):
+    """torch with every 4-D and 5-D tensor stored channels last: the strides of its results are its own."""
+
+    limits = ("the memory format of results is not compared: its inputs are stored channels last on purpose",)
+
+    def __init__(self) -> None:
+        super().__init__("torch:channels-last")
+
+    def to_tensor(self, array: Array) -> Any:
+        tensor = super().to_tensor(array)
+        if tensor.dim() in (4, 5) and tensor.is_contiguous():
+            wanted = torch.channels_last if tensor.dim() == 4 else torch.channels_last_3d
+            return tensor.contiguous(memory_format=wanted)
+        return tensor
+
+    def strides(self, tensor: Any) -> None:
+        return None
+
+
+def load(name: str, device: str = "cpu") -> Torch:
+    """torch, torch:threads=2, torch:mkldnn=off or torch:channels-last.
+
+    Raises ValueError for another name.
+    """
+    if name == "torch":
+        return Torch(device=device)
+    variants: dict[str, Any] = {
+        "torch:threads=2": Threads,
+        "torch:mkldnn=off": WithoutMkldnn,
+        "torch:channels-last": ChannelsLast,
+    }
+    if name not in variants:
+        raise ValueError(f"no torch variant {name!r}; there are torch, {', '.join(variants)}")
+    found: Torch = variants[name]()
+    return found

@@ -1,0 +1,345 @@
+"""One case: run torch, the oracle and the candidate, and write down every comparison."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy
+
+from conformance import messages, record
+from conformance.candidates.protocol import Candidate, Raised, Result, Value
+from conformance.case import (
+    ERROR,
+    EXPANDED,
+    GRADIENT,
+    LAYOUTS,
+    MEMORY_FORMAT,
+    OUTPUT,
+    REPEAT,
+    SECOND,
+    UNCHANGED,
+    Case,
+    Sample,
+)
+from conformance.draw import Array, numpy_dtype
+from conformance.layout import Arranged, applies, arrange, first_row_repeated, memory_format
+from conformance.oracle import Key, Truth, with_changed_inputs
+from conformance.record import Record
+from conformance.verdict import Verdict, judge
+
+
+def compare(case: Case, candidate: Candidate) -> list[Record]:
+    """Every comparison of the case. A case always leaves at least one record."""
+    began = time.perf_counter()
+    records = list(_Comparison(case, candidate).records())
+    records[0].seconds = time.perf_counter() - began
+    return records
+
+
+class _Run:
+    """One run of the candidate on arrays of its own, which can be looked at afterwards."""
+
+    def __init__(self, candidate: Candidate, truth: Truth, layout: str, order: int) -> None:
+        sample = truth.sample
+        wanted = [
+            layout if layout != EXPANDED or differentiable else ""  # what is written to cannot be expanded
+            for differentiable in sample.differentiable
+        ]
+        self.inputs = [arrange(array, name) for array, name in zip(sample.arrays, wanted, strict=True)]
+        self.seeds = [None if array is None else arrange(array, layout) for array in truth.cotangents]
+        self.seeds_given = [None if arranged is None else _bits(arranged.array) for arranged in self.seeds]
+        self.gaps = [_gap_bits(arranged) for arranged in self.inputs]
+        self.given = sample.with_arrays([arranged.array for arranged in self.inputs])
+        cotangents = [None if arranged is None else arranged.array for arranged in self.seeds]
+        directions = [array.copy() for array in truth.directions] if order > 1 else []
+        self.result: Result = candidate.run(truth.case.operation, self.given, order, cotangents, directions)
+        self.values: dict[Key, Array | None] = with_changed_inputs(self.result, sample)
+
+
+class _Comparison:
+    def __init__(self, case: Case, candidate: Candidate) -> None:
+        self.case = case
+        self.candidate = candidate
+        self.judged: dict[Key, tuple[Array, Record]] = {}  # what the candidate gave, and what was said about it
+
+    @cached_property
+    def truth(self) -> Truth:
+        return Truth(self.case, self.case.sample())
+
+    # --- records -------------------------------------------------------------------------------------------------
+
+    def record(self, check: str, tensor: str, status: str, **evidence: Any) -> Record:
+        case = self.case
+        return Record(case.id, case.family, case.operation.name, case.dtype, check, tensor, status, **evidence)
+
+    def fail(self, check: str, tensor: str, category: str, message: str) -> Record:
+        return self.record(check, tensor, record.FAIL, category=category, message=message)
+
+    def passed(self, check: str, tensor: str = "", message: str = "") -> Record:
+        return self.record(check, tensor, record.PASS, grade="exact", message=message)
+
+    # --- the checks ----------------------------------------------------------------------------------------------
+
+    def records(self) -> Iterator[Record]:
+        sample = self.truth.sample
+        reason = self.candidate.supports(self.case.operation, sample)
+        if reason:
+            yield self.record("run", "", record.UNSUPPORTED, message=reason)
+            return
+        if ERROR in self.case.checks:
+            yield self.refusal()
+            return
+        broken = self.truth.forward.raised.get(OUTPUT)
+        if broken is not None:
+            yield self.fail("run", "", "case", f"torch itself cannot run this case: {broken.kind}: {broken.message}")
+            return
+
+        base = _Run(self.candidate, self.truth, "", self.truth.order)
+        yield from self.results(self.truth, base, "", self.truth.order)
+        if OUTPUT in base.result.raised:
+            return
+        if UNCHANGED in self.case.checks:
+            yield self.unchanged(base, "")
+        if REPEAT in self.case.checks:
+            yield self.repeat(base)
+        if LAYOUTS in self.case.checks:
+            for layout in self.case.layouts:
+                yield from self.other_strides(layout)
+
+    def refusal(self) -> Record:
+        """The same exception type, and a message that names the same cause."""
+        torch = self.truth.forward.raised.get(OUTPUT)
+        if torch is None:
+            return self.fail(ERROR, "", "case", "torch does not refuse this")
+        mine = _Run(self.candidate, self.truth, "", 0).result.raised.get(OUTPUT)
+        wanted = f"torch: {torch.kind}: {_line(torch.message)}"
+        if mine is None:
+            return self.fail(ERROR, "", "exception", f"no exception; {wanted}")
+        got = f"got {mine.kind}: {_line(mine.message)}"
+        if mine.unsupported and mine.kind != torch.kind:
+            return self.record(ERROR, "", record.UNSUPPORTED, message=mine.unsupported)
+        if mine.kind != torch.kind:
+            return self.fail(ERROR, "", "exception", f"{got}; {wanted}")
+        lacking = messages.missing(torch.message, mine.message, self.case.arguments.keywords)
+        if lacking:
+            return self.fail(ERROR, "", "message", f"does not name {', '.join(lacking)}; {got}; {wanted}")
+        return self.passed(ERROR, "", _line(mine.message))
+
+    def results(self, truth: Truth, run: _Run, layout: str, order: int) -> Iterator[Record]:
+        """Outputs, then gradients, then second order: as many as were asked for."""
+        yield from self.outputs(truth, run, layout)
+        if OUTPUT in run.result.raised or not any(array is not None for array in truth.cotangents):
+            return
+        for check, level in ((GRADIENT, 1), (SECOND, 2)):
+            if level <= order:
+                yield from self.derivatives(truth, run, check, layout)
+
+    def outputs(self, truth: Truth, run: _Run, layout: str) -> Iterator[Record]:
+        check = f"layout {layout}" if layout else OUTPUT
+        raised = run.result.raised.get(OUTPUT)
+        if raised is not None:
+            yield self.raised(check, raised)
+            return
+        theirs, ours = truth.reference.outputs, run.result.outputs
+        if [value.name for value in theirs] != [value.name for value in ours]:
+            names = ", ".join(value.name for value in ours), ", ".join(value.name for value in theirs)
+            yield self.fail(check, "out", "shape", f"the results are ({names[0]}), but should be ({names[1]})")
+            return
+        for torch, oracle, mine in zip(theirs, truth.oracle.outputs, ours, strict=True):
+            yield self.output(truth, check, torch, oracle, mine, layout)
+        for name, given, left in zip(truth.sample.names, truth.sample.arrays, truth.reference.after, strict=True):
+            if _bits(given) != _bits(left):  # torch changes this input: so must the candidate
+                key = (OUTPUT, f"{name} after")
+                yield self.judge(truth, key, run.values[key], check, layout)
+
+    def output(self, truth: Truth, check: str, torch: Value, oracle: Value, mine: Value, layout: str) -> Record:
+        name = torch.name
+        if torch.array is None or mine.array is None:
+            return self.plain(check, torch, oracle, mine)
+        found = self.judge(truth, (OUTPUT, name), mine.array, check, layout)
+        if found.status == record.FAIL:
+            return found
+        if torch.requires_grad != mine.requires_grad and mine.requires_grad is not None:
+            category = "missing-gradient" if torch.requires_grad else "extra-gradient"
+            return self.fail(check, name, category, f"requires_grad is {mine.requires_grad}, in torch {torch.requires_grad}")
+        if MEMORY_FORMAT in self.case.checks and mine.strides is not None and torch.strides is not None:
+            wanted = torch
+            if layout:
+                wanted = self.reference_strides(layout).get(name, torch)
+            shape = torch.array.shape
+            formats = memory_format(shape, mine.strides), memory_format(shape, wanted.strides or ())
+            if formats[0] != formats[1]:
+                strides = f"strides {mine.strides}, torch's {wanted.strides}"
+                return self.fail(check, name, "layout", f"{formats[0]}, but should be {formats[1]}: {strides}")
+        return found
+
+    def plain(self, check: str, torch: Value, oracle: Value, mine: Value) -> Record:
+        """Python values: equal, or for a float as close as an element of a tensor has to be."""
+        if torch.array is None and mine.array is None:
+            if isinstance(torch.plain, float) and isinstance(mine.plain, float):
+                arrays = [numpy.asarray(v.plain) for v in (mine, torch, oracle)]
+                dtype = numpy_dtype(self.case.dtype)
+                verdict = judge(arrays[0].astype(dtype), arrays[1].astype(dtype), arrays[2].astype(numpy.float64))
+                return self.of_verdict(check, torch.name, verdict, 1)
+            if type(torch.plain) is type(mine.plain) and torch.plain == mine.plain:
+                return self.passed(check, torch.name)
+        texts = ["a tensor" if v.array is not None else repr(v.plain) for v in (mine, torch)]
+        return self.fail(check, torch.name, "value", f"{texts[0]}, but should be {texts[1]}")
+
+    def derivatives(self, truth: Truth, run: _Run, check: str, layout: str) -> Iterator[Record]:
+        shown = f"layout {layout} {check}" if layout else check
+        refused = truth.reference.raised.get(check) or truth.reference.raised.get(GRADIENT)
+        if refused is not None:
+            message = f"torch has no {check} here: {refused.kind}: {_line(refused.message)}"
+            yield self.record(shown, "", record.UNSUPPORTED, message=message)
+            return
+        raised = run.result.raised.get(check)
+        if raised is not None:
+            yield self.raised(shown, raised)
+            return
+        second = check == SECOND
+        theirs = truth.reference.second if second else truth.reference.gradients
+        ours = run.result.second if second else run.result.gradients
+        for name, torch in (theirs or {}).items():
+            if ours is None or name not in ours:
+                why = "no gradient was computed" if GRADIENT not in run.result.raised else "the gradient failed"
+                yield self.fail(shown, name, "missing-gradient", why)
+                continue
+            mine = ours[name]
+            if second:  # a zero and a missing second derivative mean the same, and torch itself is not consistent
+                shape = torch if torch is not None else mine
+                torch = torch if torch is not None or shape is None else numpy.zeros_like(shape)
+                mine = mine if mine is not None or shape is None else numpy.zeros_like(shape)
+            if torch is None and mine is None:
+                yield self.passed(shown, name, "no gradient, as in torch")
+            elif torch is None:
+                yield self.fail(shown, name, "extra-gradient", "torch gives this input no gradient")
+            elif mine is None:
+                yield self.fail(shown, name, "missing-gradient", "this input gets no gradient")
+            else:
+                yield self.judge(truth, (check, name), mine, shown, layout)
+
+    def unchanged(self, run: _Run, layout: str) -> Record:
+        """Inputs keep their bits, unless torch changes them; cotangents and the gaps between elements keep theirs."""
+        torch_left = self.truth.reference.after
+        for i, (name, arranged) in enumerate(zip(self.truth.sample.names, run.inputs, strict=True)):
+            given = self.truth.sample.arrays[i]
+            torch_changed = _bits(given) != _bits(torch_left[i]) if torch_left else False
+            after = [arranged.array, *run.result.after[i : i + 1]]
+            if not torch_changed and any(_bits(array) != _bits(given) for array in after):
+                return self.fail(UNCHANGED, name, "mutated-input", _difference(given, after[-1]))
+            if _gap_bits(arranged) != run.gaps[i]:
+                return self.fail(UNCHANGED, name, "mutated-input", "wrote between the elements of a strided input")
+        for i, (seed, given_bits) in enumerate(zip(run.seeds, run.seeds_given, strict=True)):
+            if seed is not None and _bits(seed.array) != given_bits:
+                return self.fail(UNCHANGED, f"cotangent {i}", "mutated-input", "the cotangent was overwritten")
+        return self.passed(UNCHANGED)
+
+    def repeat(self, base: _Run) -> Record:
+        """A second run on fresh copies gives the same bits."""
+        again = _Run(self.candidate, self.truth, "", self.truth.order)
+        for key, first in base.values.items():
+            second = again.values.get(key)
+            if (first is None) != (second is None) or (first is not None and _bits(first) != _bits(second)):
+                message = f"{key[0]}: a second run on the same inputs gives other bits"
+                if first is not None and second is not None:
+                    message += f": {_difference(first, second)}"
+                return self.fail(REPEAT, key[1], "nondeterministic", message)
+        plain = [[v.plain for v in run.result.outputs if v.array is None] for run in (base, again)]
+        if repr(plain[0]) != repr(plain[1]):
+            return self.fail(REPEAT, "", "nondeterministic", f"{plain[0]} first, then {plain[1]}")
+        return self.passed(REPEAT)
+
+    def other_strides(self, layout: str) -> Iterator[Record]:
+        """The same sample from other memory; an expanded one has numbers of its own, and so a truth of its own."""
+        truth = self.truth
+        if layout == EXPANDED:
+            truth = self.expanded_truth() or truth
+            if truth is self.truth:
+                return
+        elif not any(applies(array, layout) for array in truth.sample.arrays):
+            return
+        run = _Run(self.candidate, truth, layout, min(self.truth.order, 1))
+        yield from self.results(truth, run, layout, min(self.truth.order, 1))
+        if OUTPUT not in run.result.raised and UNCHANGED in self.case.checks and layout != EXPANDED:
+            found = self.unchanged(run, layout)
+            yield replace(found, check=f"layout {layout} {UNCHANGED}")
+
+    def expanded_truth(self) -> Truth | None:
+        sample = self.truth.sample
+        flags = [
+            differentiable and applies(array, EXPANDED)
+            for array, differentiable in zip(sample.arrays, sample.differentiable, strict=True)
+        ]
+        if not any(flags):
+            return None
+        arrays = [first_row_repeated(a) if flag else a for a, flag in zip(sample.arrays, flags, strict=True)]
+        case = replace(self.case, checks=self.case.checks - {SECOND})
+        truth = _ExpandedTruth(case, sample.with_arrays(arrays), EXPANDED)
+        return None if OUTPUT in truth.forward.raised else truth
+
+    def reference_strides(self, layout: str) -> dict[str, Value]:
+        """What strides torch's results have for inputs in this layout."""
+        if layout not in self._strides:
+            from conformance.oracle import reference_candidate
+
+            truth = self.truth if layout != EXPANDED else self._expanded
+            run = _Run(reference_candidate(), truth, layout, 0) if truth is not None else None
+            self._strides[layout] = {value.name: value for value in run.result.outputs} if run else {}
+        return self._strides[layout]
+
+    # --- one tensor ----------------------------------------------------------------------------------------------
+
+    def judge(self, truth: Truth, key: Key, mine: Array | None, check: str, layout: str) -> Record:
+        """The verdict on one tensor; the same bits in another layout get the same verdict."""
+        reference, oracle = truth.references[key], truth.truths.get(key)
+        if mine is None or reference is None:
+            return self.fail(check, key[1], "missing-gradient", "nothing to compare")
+        same_truth = truth is self.truth
+        if same_truth and key in self.judged and _same(self.judged[key][0], mine):
+            return replace(self.judged[key][1], check=check)
+        oracle = numpy.zeros_like(reference) if oracle is None else oracle
+        if reference.shape != oracle.shape:
+            return self.fail(check, key[1], "case", "the oracle's result has another shape than torch's")
+        terms = max([1, *(array.size for array in truth.sample.arrays)])
+        verdict = judge(mine, reference, oracle, lambda: truth.scale(key), exact=self.case.exact, terms=terms)
+        found = self.of_verdict(check, key[1], verdict, reference.size)
+        found.identical = _same(mine, reference)
+        if same_truth:
+            self.judged[key] = (mine, found)
+        return found
+
+    def of_verdict(self, check: str, tensor: str, verdict: Verdict, elements: int) -> Record:
+        return self.record(
+            check,
+            tensor,
+            record.PASS if verdict.ok else record.FAIL,
+            grade=verdict.grade if verdict.ok else "",
+            category=verdict.category,
+            message=verdict.message,
+            index="" if verdict.index is None else str(list(verdict.index)),
+            candidate=verdict.candidate,
+            torch=verdict.torch,
+            oracle=verdict.oracle,
+            z=verdict.z,
+            allowed=verdict.allowed,
+            failing=verdict.failing,
+            elements=elements,
+            probed=verdict.probed,
+        )
+
+    def raised(self, check: str, raised: Raised) -> Record:
+        """An exception where torch has none: not there, out of memory, or wrong."""
+        if raised.unsupported:
+            return self.record(check, "", record.UNSUPPORTED, message=raised.unsupported)
+        message = f"{raised.kind}: {_line(raised.message)}"
+        if raised.kind in ("MemoryError", "OutOfMemoryError"):
+            return self.record(check, "", record.OOM, category="exception", message=message)
+        return self.fail(check, "", "exception", f"{message}\n{raised.trace}")
+
+
+def _bits(array: Array) -> bytes:
+    found: bytes = numpy.ascontiguousarray(array).tobytes()
+    return found

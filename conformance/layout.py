@@ -1,0 +1,80 @@
+"""The same numbers with other strides."""
+
+from dataclasses import dataclass
+
+import ml_dtypes
+import numpy
+
+from conformance.case import CHANNELS_LAST, EXPANDED, GAPPED, TRANSPOSED
+from conformance.draw import Array, is_floating
+
+_LEAST_RANK = {TRANSPOSED: 2, GAPPED: 1, EXPANDED: 1, CHANNELS_LAST: 4}
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """An array, and the memory it looks into: gaps included, which nobody may write to."""
+
+    array: Array
+    storage: Array
+
+
+def applies(array: Array, layout: str) -> bool:
+    """Whether the array has this layout at all: `channels-last` needs 4 or 5 dimensions, for instance."""
+    if layout == EXPANDED:
+        return array.ndim >= 1 and array.shape[0] > 1
+    return array.ndim >= _LEAST_RANK[layout] and not (layout == CHANNELS_LAST and array.ndim > 5)
+
+
+def first_row_repeated(array: Array) -> Array:
+    """The numbers of an expanded array: its first row along dimension 0, everywhere."""
+    return numpy.ascontiguousarray(numpy.broadcast_to(array[:1], array.shape))
+
+
+def arrange(array: Array, layout: str = "") -> Arranged:
+    """A copy with the layout; contiguous where the layout does not apply. `expanded` wants repeated rows already.
+
+    Gaps hold NaN (the largest integer, True), so that a kernel that reads them gives itself away.
+    """
+    if not layout or not applies(array, layout):
+        copy = numpy.array(array, order="C", copy=True)
+        return Arranged(copy, copy)
+    if layout == TRANSPOSED:
+        copy = numpy.array(array.T, order="C", copy=True)
+        return Arranged(copy.T, copy)
+    if layout == CHANNELS_LAST:
+        copy = numpy.array(numpy.moveaxis(array, 1, -1), order="C", copy=True)  # (N, C, ...) stored as (N, ..., C)
+        return Arranged(numpy.moveaxis(copy, -1, 1), copy)
+    if layout == EXPANDED:
+        row = numpy.array(array[:1], order="C", copy=True)
+        return Arranged(numpy.lib.stride_tricks.as_strided(row, array.shape, (0, *row.strides[1:])), row)
+    storage = numpy.full((*array.shape[:-1], 2 * array.shape[-1]), _sentinel(array), dtype=array.dtype)
+    storage[..., ::2] = array
+    return Arranged(storage[..., ::2], storage)
+
+
+def _sentinel(array: Array) -> Array:
+    if is_floating(array):
+        return array.dtype.type(numpy.nan)
+    return True if array.dtype == bool else ml_dtypes.iinfo(array.dtype).max
+
+
+def memory_format(shape: tuple[int, ...], strides: tuple[int, ...]) -> str:
+    """contiguous, channels-last, both (where sizes of 1 leave it open), or other strides; strides in elements."""
+    if 0 in shape:
+        return "contiguous"
+    formats = []
+    if _dense(shape, strides, range(len(shape))):
+        formats.append("contiguous")
+    if len(shape) in (4, 5) and _dense(shape, strides, (0, *range(2, len(shape)), 1)):
+        formats.append("channels-last")
+    return " and ".join(formats) or "other strides"
+
+
+def _dense(shape: tuple[int, ...], strides: tuple[int, ...], order: "range | tuple[int, ...]") -> bool:
+    expected = 1
+    for axis in reversed(order):
+        if shape[axis] != 1 and strides[axis] != expected:
+            return False
+        expected *= shape[axis]
+    return True

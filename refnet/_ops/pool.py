@@ -1,0 +1,236 @@
+"""Pooling: the largest, or the mean, of windows that slide over the last dimensions.
+
+Each window is visited by kernel position, not by place: for one kernel position k all windows' elements
+x[.., i s + k d - p] are one strided slice, so a pool is prod(K) passes over arrays of the output's size.
+
+Max pooling finds the winners on bare arrays and takes them differentiably: `take` and its adjoint `put` are the
+gradients of every order. As in torch the first of equal maxima wins, and nan wins over everything, the last nan of a
+window over the others.
+"""
+
+import math
+from itertools import product
+from typing import Any
+
+import numpy
+
+from refnet import _dtype
+from refnet._ops.index import take
+from refnet._tape import Primitive, wrap
+
+Array = Any
+Ints = tuple[int, ...]
+
+
+def pooled_size(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> int:
+    """floor((size + 2 p - d (k - 1) - 1) / s) + 1; with `ceil_mode` ceil, but no window may start in the right padding.
+
+    >>> pooled_size(7, 2, 2, 0, 1, False), pooled_size(7, 2, 2, 0, 1, True)
+    (3, 4)
+    """
+    room = size + 2 * padding - dilation * (kernel - 1) - 1
+    if not ceil_mode:
+        return room // stride + 1
+    places = -(-room // stride) + 1
+    return places - 1 if (places - 1) * stride >= size + padding else places
+
+
+def _surrounded(
+    xp: Any, x: Array, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, places: Ints, value: Any
+) -> Array:
+    """x with `value` around it, as far as the windows reach."""
+    n = len(kernel)
+    sizes = x.shape[-n:]
+    reach = tuple(
+        max((m - 1) * s + d * (k - 1) + 1, size + p)
+        for m, s, d, k, size, p in zip(places, stride, dilation, kernel, sizes, padding, strict=True)
+    )
+    if reach == sizes and not any(padding):
+        return x
+    out = xp.full((*x.shape[:-n], *reach), value, x.dtype)
+    out[(..., *(slice(p, p + size) for p, size in zip(padding, sizes, strict=True)))] = x
+    return out
+
+
+def _slices(k: Ints, stride: Ints, dilation: Ints, places: Ints) -> tuple[Any, ...]:
+    """Where kernel position k of every window lies in the surrounded input."""
+    starts = [i * d for i, d in zip(k, dilation, strict=True)]
+    return (..., *(slice(a, a + s * (m - 1) + 1, s) for a, s, m in zip(starts, stride, places, strict=True)))
+
+
+# --- maximum ------------------------------------------------------------------------------------------------------
+
+
+def winners(xp: Any, x: Array, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, places: Ints) -> Array:
+    """The position of each window's maximum in its plane, counted in row-major order: int64, (.., *P)."""
+    n = len(kernel)
+    sizes = x.shape[-n:]
+    lowest = _lowest(x.dtype)
+    around = _surrounded(xp, x, kernel, stride, padding, dilation, places, lowest)
+    best = xp.full((*x.shape[:-n], *places), lowest, x.dtype)
+    index = xp.broadcast_to(_first_inside(xp, sizes, stride, padding, dilation, places), best.shape).copy()
+    for k in product(*map(range, kernel)):
+        here = around[_slices(k, stride, dilation, places)]
+        better = (here > best) | xp.isnan(here) if x.dtype.kind in "fV" else here > best
+        best = xp.where(better, here, best)
+        index = xp.where(better, _positions(xp, k, sizes, stride, padding, dilation, places), index)
+    return index
+
+
+def _lowest(dtype: Any) -> Any:
+    return -math.inf if dtype.kind in "fV" else numpy.iinfo(dtype).min
+
+
+def _positions(xp: Any, k: Ints, sizes: Ints, stride: Ints, padding: Ints, dilation: Ints, places: Ints) -> Array:
+    """The plane position of kernel position k of every window."""
+    position = xp.zeros((), "int64")
+    for size, i, s, p, d, m in zip(sizes, k, stride, padding, dilation, places, strict=True):
+        position = position[..., None] * size + (xp.arange(m) * s + i * d - p)
+    return position
+
+
+def _first_inside(xp: Any, sizes: Ints, stride: Ints, padding: Ints, dilation: Ints, places: Ints) -> Array:
+    """The first position of every window that is not in the padding: the winner where all elements are -inf."""
+    position = xp.zeros((), "int64")
+    for size, s, p, d, m in zip(sizes, stride, padding, dilation, places, strict=True):
+        start = xp.arange(m) * s - p
+        position = position[..., None] * size + xp.where(start < 0, start + -(start // d) * d, start)
+    return position
+
+
+def take_winners(x: Any, index: Array, dims: int) -> tuple[Any, Any]:
+    """The elements of x at plane positions `index`, differentiably, and the positions as a tensor."""
+    xp = x.device.xp
+    lead = x.shape[: x.ndim - dims]
+    plane = math.prod(x.shape[x.ndim - dims :])
+    offsets = (xp.arange(math.prod(lead)) * plane).reshape(*lead, *(1,) * dims)
+    return take(x, index=index + offsets), wrap(index, x.device)
+
+
+def adaptive_bounds(size: int, places: int) -> list[slice]:
+    """Window i of an adaptive pool: from floor(i size / places) to ceil((i + 1) size / places).
+
+    >>> adaptive_bounds(5, 3)
+    [slice(0, 2, None), slice(1, 4, None), slice(3, 5, None)]
+    """
+    return [slice(i * size // places, -(-(i + 1) * size // places)) for i in range(places)]
+
+
+def adaptive_winners(xp: Any, x: Array, places: Ints) -> Array:
+    """The position of each adaptive window's maximum in its plane: int64, (.., *P)."""
+    n = len(places)
+    sizes = x.shape[-n:]
+    index = xp.empty((*x.shape[:-n], *places), "int64")
+    plane = xp.arange(math.prod(sizes)).reshape(sizes)
+    bounds = [adaptive_bounds(size, m) for size, m in zip(sizes, places, strict=True)]
+    for i in product(*map(range, places)):
+        window = tuple(b[j] for b, j in zip(bounds, i, strict=True))
+        values = x[(..., *window)].reshape(*x.shape[:-n], -1)
+        index[(..., *i)] = plane[window].reshape(-1)[_winner(xp, values)]
+    return index
+
+
+def _winner(xp: Any, values: Array) -> Array:
+    """The first maximum along the last dimension, or the last nan."""
+    first = values.argmax(-1)
+    if values.dtype.kind not in "fV":
+        return first
+    missing = xp.isnan(values)
+    last_nan = values.shape[-1] - 1 - missing[..., ::-1].argmax(-1)
+    return xp.where(missing.any(-1), last_nan, first)
+
+
+@Primitive
+def unpool(xp: Any, x: Array, *, index: Array, shape: Ints) -> Array:
+    """Zeros of `shape` with x[i] at position index[i]; of several for one position the last        dL/dx = g[index]"""
+    out = xp.zeros(shape, x.dtype)
+    out.reshape(-1)[index] = x
+    return out
+
+
+unpool.vjp(x=lambda g, index: take(g, index=index))
+
+
+# --- mean ---------------------------------------------------------------------------------------------------------
+
+
+def divisors(
+    xp: Any, sizes: Ints, kernel: Ints, stride: Ints, padding: Ints, places: Ints, count_padding: bool
+) -> Array:
+    """How many elements each window of an average counts: those of the input, and those of the padding if asked."""
+    count = xp.ones((), "int64")
+    for size, k, s, p, m in zip(sizes, kernel, stride, padding, places, strict=True):
+        start = xp.arange(m) * s - p
+        end = xp.minimum(start + k, size + p)
+        inside = xp.minimum(end, size) - xp.maximum(start, 0)
+        count = count[..., None] * (end - start if count_padding else inside)
+    return count
+
+
+@Primitive
+def window_mean(xp: Any, x: Array, *, kernel: Ints, stride: Ints, padding: Ints, places: Ints, divisor: Array) -> Array:
+    """out[.., i] = sum_k x[.., i s + k - p] / divisor[i]        dL/dx = window_share(g)"""
+    compute = _dtype.opmath(x.dtype)
+    ones = (1,) * len(kernel)
+    around = _surrounded(xp, x.astype(compute, copy=False), kernel, stride, padding, ones, places, 0)
+    total = xp.zeros((*x.shape[: -len(kernel)], *places), compute)
+    for k in product(*map(range, kernel)):
+        total += around[_slices(k, stride, ones, places)]
+    return _divided(total, divisor).astype(x.dtype, copy=False)
+
+
+@Primitive
+def window_share(
+    xp: Any, g: Array, *, shape: Ints, kernel: Ints, stride: Ints, padding: Ints, places: Ints, divisor: Array
+) -> Array:
+    """x[.., j] = sum of g[.., i] / divisor[i] over j = i s + k - p        dL/dg = window_mean(h)"""
+    compute = _dtype.opmath(g.dtype)
+    ones, n = (1,) * len(kernel), len(kernel)
+    share = _divided(g.astype(compute), divisor)
+    around = _surrounded(xp, xp.zeros(shape, compute), kernel, stride, padding, ones, places, 0)
+    for k in product(*map(range, kernel)):
+        around[_slices(k, stride, ones, places)] += share
+    inside = tuple(slice(p, p + size) for p, size in zip(padding, shape[-n:], strict=True))
+    return xp.ascontiguousarray(around[(..., *inside)]).astype(g.dtype, copy=False)
+
+
+def _divided(total: Array, divisor: Any) -> Array:
+    """total / divisor in the type of total."""
+    total /= divisor.astype(total.dtype) if hasattr(divisor, "astype") else divisor
+    return total
+
+
+window_mean.vjp(x=lambda g, x_shape, **p: window_share(g, shape=x_shape, **p))
+window_share.vjp(g=lambda h, shape, **p: window_mean(h, **p))
+
+
+@Primitive
+def adaptive_mean(xp: Any, x: Array, *, places: Ints) -> Array:
+    """out[.., i] = the mean of x over adaptive window i        dL/dx = adaptive_share(g)"""
+    n = len(places)
+    compute = _dtype.opmath(x.dtype)
+    values = x.astype(compute, copy=False)
+    out = xp.empty((*x.shape[:-n], *places), compute)
+    bounds = [adaptive_bounds(size, m) for size, m in zip(x.shape[-n:], places, strict=True)]
+    for i in product(*map(range, places)):
+        window = values[(..., *(b[j] for b, j in zip(bounds, i, strict=True)))]
+        out[(..., *i)] = window.reshape(*x.shape[:-n], -1).mean(-1)
+    return out.astype(x.dtype, copy=False)
+
+
+@Primitive
+def adaptive_share(xp: Any, g: Array, *, shape: Ints, places: Ints) -> Array:
+    """x = each g[.., i] spread evenly over adaptive window i, summed        dL/dg = adaptive_mean(h)"""
+    n = len(places)
+    compute = _dtype.opmath(g.dtype)
+    out = xp.zeros(shape, compute)
+    bounds = [adaptive_bounds(size, m) for size, m in zip(shape[-n:], places, strict=True)]
+    for i in product(*map(range, places)):
+        window = tuple(b[j] for b, j in zip(bounds, i, strict=True))
+        count = math.prod(w.stop - w.start for w in window)
+        out[(..., *window)] += (g[(..., *i)].astype(compute) / compute.type(count)).reshape(*shape[:-n], *(1,) * n)
+    return out.astype(g.dtype, copy=False)
+
+
+adaptive_mean.vjp(x=lambda g, x_shape, places: adaptive_share(g, shape=x_shape, places=places))
+adaptive_share.vjp(g=lambda h, places: adaptive_mean(h, places=places))

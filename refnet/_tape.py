@@ -1,0 +1,665 @@
+"""The tape: primitives, the graph they record, and the backward sweep. Imports nothing from refnet.
+
+A `Primitive` is a forward kernel on bare arrays and one gradient rule per input. Calling it on tensors that require
+gradients leaves a `Node`: edges to the nodes that made the inputs, and what the rules asked to keep. Every tensor
+holds its node, every node its edges, and nothing points forward, so that a graph dies by reference count.
+
+`run_backward` sweeps the nodes newest first. An input is always older than what was made from it, so a heap of
+creation numbers is a topological order: no recursion, no dependency counts. Rules are written in Tensor algebra,
+hence with `create_graph` they are recorded like any other computation, and gradients of every order come for free.
+"""
+
+import contextvars
+import heapq
+import inspect
+import itertools
+import threading
+import types
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy
+
+# --- modes, per thread --------------------------------------------------------------------------------------------
+
+
+class _Mode(threading.local):
+    """What a thread is doing: recording or not, which kernel variants it chose, and the context kernels run in."""
+
+    grad = True
+    inference = False
+
+    def __init__(self) -> None:
+        self.variants: dict[Primitive, Callable[..., Any]] = {}
+        # Kernels meet inf and nan as data, as torch's do. A context of the thread's own in which numpy does not warn
+        # costs a tenth of `with numpy.errstate()` at every call, and leaves the user's settings alone.
+        self.quiet = contextvars.copy_context()
+        self.quiet.run(numpy.seterr, all="ignore")
+
+
+mode = _Mode()
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations of this thread are recorded."""
+    return mode.grad
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether this thread is inside `inference_mode`."""
+    return mode.inference
+
+
+# --- tensors as the tape sees them --------------------------------------------------------------------------------
+
+
+class TensorBase:
+    """What the tape needs of a tensor. `Tensor` subclasses it and registers itself with `tensor_class`."""
+
+    _array: Any  # numpy or cupy; its shape and strides are the tensor's
+    device: Any
+    _requires_grad = False
+    _node: "Node | None" = None  # the call that made it; None for a leaf
+    _grad: Any = None
+    _version_cell: list[int]  # counts in-place writes; shared by all views of one memory
+    _base: "TensorBase | None" = None  # the tensor whose memory this is a view of
+    _seen_version = 0  # a view's node is valid at this version of its base
+    _made_without_grad = False  # a view made under no_grad
+    _inference = False
+    _hooks: "list[Hook] | None" = None  # of a leaf; a non-leaf's hooks are its node's
+    _retain: "weakref.ref[Any] | None" = None
+    _after_accumulate: "list[Hook] | None" = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._array.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> Any:
+        raise NotImplementedError
+
+
+_tensor_class: type[TensorBase] = TensorBase
+
+
+def tensor_class(cls: type[TensorBase]) -> None:
+    """Register the class that results are wrapped in."""
+    global _tensor_class
+    _tensor_class = cls
+
+
+def wrap(array: Any, device: Any) -> Any:
+    """A leaf tensor over `array`, without a copy."""
+    tensor: Any = object.__new__(_tensor_class)
+    tensor._array = array
+    tensor.device = device
+    tensor._version_cell = [0]
+    if mode.inference:
+        tensor._inference = True
+    return tensor
+
+
+Hook = Callable[[Any], Any]
+
+
+def _no_views(view: TensorBase) -> None:
+    """Stand in until `_inplace` is imported."""
+
+
+refresh_view = _no_views  # `_inplace` sets it: gives a view of memory that was rewritten its new history
+
+
+def edge_of(tensor: TensorBase) -> "Node | TensorBase | None":
+    """Where a gradient for `tensor` goes: to its node, to itself (a leaf), or nowhere."""
+    if tensor._base is not None and tensor._version_cell[0] != tensor._seen_version:
+        refresh_view(tensor)
+    if not tensor._requires_grad:
+        return None
+    return tensor if tensor._node is None else tensor._node
+
+
+# --- the graph ----------------------------------------------------------------------------------------------------
+
+_sequence = itertools.count()
+
+
+class Node:
+    """One recorded call; torch's `grad_fn`.
+
+    `edges` has one entry per input: the node that made it, the leaf tensor itself, or None. `saved` maps what the
+    rules ask for to its value. `versions` remembers, for each saved tensor, its version counter and what it said.
+    """
+
+    __slots__ = (
+        "__weakref__", "device", "dtype", "edges", "hooks", "op", "outputs", "posthooks", "prehooks", "retain", "saved",
+        "seq", "shape", "versions",
+    )  # fmt: skip
+
+    edges: "tuple[Node | TensorBase | None, ...]"
+    hooks: list[Hook] | None
+    posthooks: list[Callable[..., Any]] | None
+    prehooks: list[Callable[..., Any]] | None
+    retain: "weakref.ref[Any] | None"
+    saved: Any
+    versions: list[tuple[list[int], int, str]]
+
+    def __init__(self, op: Any, edges: "tuple[Node | TensorBase | None, ...]", saved: Any) -> None:
+        self.op = op
+        self.seq = next(_sequence)
+        self.edges = edges
+        self.saved = saved
+        self.versions = []
+        self.outputs = 1
+        self.hooks = self.posthooks = self.prehooks = self.retain = None
+        self.shape: tuple[int, ...] = ()
+        self.dtype: Any = None
+        self.device: Any = None
+
+    def name(self) -> str:
+        """The operation's name in torch's style: "TanhBackward0"."""
+        op = self.op if self.op is not _output else self.edges[0].op  # type: ignore[union-attr]
+        return "".join(part[:1].upper() + part[1:] for part in op.__name__.split("_")) + "Backward0"
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """Where gradients go next, each with an output number, as in torch: a node, an `AccumulateGrad`, or None."""
+        if self.op is _output:
+            return self.edges[0].next_functions  # type: ignore[union-attr]
+        return tuple(
+            (AccumulateGrad(e), 0) if isinstance(e, TensorBase) else (e, e.saved if e and e.op is _output else 0)
+            for e in self.edges
+        )
+
+    def register_hook(self, hook: Callable[..., Any]) -> "RemovableHandle":
+        """Call ``hook(grad_inputs, grad_outputs)`` after this node ran; what it returns replaces grad_inputs."""
+        if self.posthooks is None:
+            self.posthooks = []
+        return RemovableHandle(self.posthooks, hook)
+
+    def register_prehook(self, hook: Callable[..., Any]) -> "RemovableHandle":
+        """Call ``hook(grad_outputs)`` before this node runs; what it returns replaces grad_outputs."""
+        if self.prehooks is None:
+            self.prehooks = []
+        return RemovableHandle(self.prehooks, hook)
+
+
+class AccumulateGrad:
+    """What `next_functions` shows for a leaf: the place where its gradient is added up."""
+
+    next_functions = ()
+
+    def __init__(self, variable: TensorBase) -> None:
+        self.variable = variable
+
+    def name(self) -> str:
+        """The name torch prints."""
+        return "struct torch::autograd::AccumulateGrad"
+
+    def __repr__(self) -> str:
+        return "<AccumulateGrad>"
+
+
+class RemovableHandle:
+    """Returned by every ``register_..._hook``: ``remove()``, or leaving a ``with`` block, takes the hook back."""
+
+    def __init__(self, hooks: list[Any], hook: Any) -> None:
+        self._hooks, self._hook = hooks, hook
+        hooks.append(hook)
+
+    def remove(self) -> None:
+        """Take the hook back; a second call does nothing."""
+        for position, hook in enumerate(self._hooks):
+            if hook is self._hook:
+                del self._hooks[position]
+                return
+
+    def __enter__(self) -> "RemovableHandle":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+class _Output:
+    """One output of a multi-output call: hands its gradient to the call's node under its position."""
+
+    __name__ = "output"
+
+    @staticmethod
+    def pullback(node: Node, g: Any) -> list[Any]:
+        return [g]
+
+
+_output = _Output()
+
+
+def record(op: Any, edges: tuple[Any, ...], saved: Any, outputs: Any) -> Node:
+    """Make the node of a call and hang it on the call's result, a tensor or a tuple of tensors."""
+    node = Node(op, edges, saved)
+    attach(node, outputs)
+    return node
+
+
+def attach(node: Node, outputs: Any) -> None:
+    """Make `node` the history of the call's result. Each of several outputs (None: no gradient) gets a node of its own."""
+    if not isinstance(outputs, tuple):
+        node.shape, node.dtype, node.device = outputs._array.shape, outputs.dtype, outputs.device
+        outputs._node, outputs._requires_grad = node, True
+        return
+    node.outputs = len(outputs)
+    for position, out in enumerate(outputs):
+        if out is not None and out.dtype.is_floating_point:
+            attach(Node(_output, (node,), position), out)
+
+
+def rewrap(array: Any, node: Node, position: int | None = None) -> Any:
+    """A saved output of `node` as the tensor it was, given its position if there are several."""
+    tensor = wrap(array, node.device)
+    if position is None:
+        tensor._node, tensor._requires_grad = node, True
+    elif tensor.dtype.is_floating_point:
+        attach(Node(_output, (node,), position), tensor)
+    return tensor
+
+
+# --- primitives ---------------------------------------------------------------------------------------------------
+
+
+class Primitive:
+    """A forward on bare arrays, and one gradient rule per input, in Tensor algebra.
+
+    The kernel's first argument is the array module; then come the inputs, positional (each a tensor, a Python number
+    or None); parameters are keyword-only. A rule's argument names say what to save: `g` (always first), the name of
+    an input, `<input>_shape`, `out`, a parameter, or `**p` for all parameters. A tensor is saved only if an input
+    whose rule needs it requires a gradient.
+
+    A kernel that returns a tuple has several outputs; its rules get a tuple `g`, None where no gradient came.
+    """
+
+    def __init__(self, forward: Callable[..., Any]) -> None:
+        self.forward = forward
+        self.__name__ = forward.__name__
+        self.__doc__ = forward.__doc__
+        self.__module__ = forward.__module__
+        self.__wrapped__ = forward  # doctest and inspect look here
+        kinds = inspect.signature(forward).parameters.values()
+        self.inputs = tuple(p.name for p in kinds if p.kind is p.POSITIONAL_OR_KEYWORD)[1:]  # after xp
+        self.params = tuple(p.name for p in kinds if p.kind is p.KEYWORD_ONLY)
+        self.defaults = {p.name: p.default for p in kinds if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
+        self.variants: dict[str, Callable[..., Any]] = {"default": forward}
+        self.rules: dict[int, tuple[Callable[..., Any], tuple[str, ...], bool]] = {}
+        self._plans: dict[tuple[bool, ...], tuple[tuple[int, ...], tuple[int, ...], bool]] = {}
+
+    def vjp(self, **rules: Callable[..., Any]) -> None:
+        """Give the gradient rule of each named input."""
+        for name, rule in rules.items():
+            parameters = list(inspect.signature(rule).parameters.values())[1:]
+            takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
+            needs = tuple(p.name for p in parameters if p.kind is not p.VAR_KEYWORD)
+            self.rules[self.inputs.index(name)] = rule, needs, takes_all
+
+    def variant(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
+        """Register another algorithm for the same forward, under its own name less the primitive's."""
+        self.variants[kernel.__name__.removeprefix(self.__name__ + "_")] = kernel
+        return kernel
+
+    @contextmanager
+    def using(self, variant: str) -> Iterator[None]:
+        """Run this primitive by the named variant inside a ``with`` block, in this thread.
+
+        Raises ValueError that lists the variants for a name that is none of them.
+        """
+        if variant not in self.variants:
+            raise ValueError(f"{self.__name__} has no variant {variant!r}; it has {', '.join(self.variants)}")
+        before = dict(mode.variants)
+        mode.variants[self] = self.variants[variant]
+        try:
+            yield
+        finally:
+            mode.variants = before
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.__name__}>"
+
+    def __get__(self, tensor: Any, owner: Any = None) -> Callable[..., Any]:
+        """A primitive in the body of the Tensor class is a method, as a function is."""
+        return self if tensor is None else types.MethodType(self, tensor)
+
+    def __call__(self, *inputs: Any, **params: Any) -> Any:
+        device = self.device_of(inputs)
+        result = self.run(device.xp, inputs, params)
+        out: Any
+        if isinstance(result, tuple):
+            out = tuple([None if array is None else wrap(array, device) for array in result])
+        else:
+            out = wrap(result, device)
+        if mode.grad:
+            self._record(inputs, params, out)
+        return out
+
+    def run(self, xp: Any, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Compute the forward: from tensors (and numbers) to bare arrays."""
+        arrays = [x._array if isinstance(x, TensorBase) else x for x in inputs]
+        return self.compute(xp, arrays, params)
+
+    def compute(self, xp: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
+        """Run the chosen variant on bare arrays; a 0-d result stays an array."""
+        forward = mode.variants.get(self, self.forward) if mode.variants else self.forward
+        result = mode.quiet.run(forward, xp, *arrays, **params)
+        return result if isinstance(result, (xp.ndarray, tuple)) else xp.asarray(result)
+
+    def device_of(self, inputs: tuple[Any, ...]) -> Any:
+        """The one device of the tensors among `inputs`; torch's errors for none or for two."""
+        device = None
+        for x in inputs:
+            if isinstance(x, TensorBase) and x.device is not device:
+                if device is None:
+                    device = x.device
+                else:
+                    device = self._settle_devices(inputs)
+                    break
+        if device is None:
+            got = type(inputs[0]).__name__ if inputs else "nothing"
+            raise TypeError(f"{self.__name__}(): argument 'input' (position 1) must be Tensor, not {got}")
+        return device
+
+    def _settle_devices(self, inputs: tuple[Any, ...]) -> Any:
+        found = list(dict.fromkeys(x.device for x in inputs if isinstance(x, TensorBase)))
+        raise RuntimeError(
+            f"{self.__name__}(): expected all tensors to be on the same device, but found at least two devices, "
+            f"{found[0]} and {found[1]}!"
+        )
+
+    def _record(self, inputs: tuple[Any, ...], params: dict[str, Any], out: Any) -> None:
+        rules = self.rules
+        edges = [
+            edge_of(x) if isinstance(x, TensorBase) and position in rules else None for position, x in enumerate(inputs)
+        ]
+        wanted = tuple([edge is not None for edge in edges])
+        if True not in wanted:
+            return
+        first = out[0] if isinstance(out, tuple) else out
+        if not first.dtype.is_floating_point:
+            return
+        plan = self._plans.get(wanted)
+        if plan is None:
+            plan = self._plans[wanted] = self._plan(wanted)
+        saved_inputs, saved_shapes, saves_out = plan
+        if self.defaults:
+            params = {**self.defaults, **params}
+        node = record(self, tuple(edges), params, out)
+        for position in saved_inputs:
+            x = inputs[position]
+            params[self.inputs[position]] = x
+            if isinstance(x, TensorBase):
+                if x._inference:
+                    raise RuntimeError(
+                        "Inference tensors cannot be saved for backward. To work around you can make a clone to get "
+                        f"a normal tensor and use it in autograd. (input {self.inputs[position]!r} of {self.__name__})"
+                    )
+                node.versions.append((x._version_cell, x._version_cell[0], self.inputs[position]))
+        for position in saved_shapes:
+            params[self.inputs[position] + "_shape"] = inputs[position]._array.shape
+        if saves_out:  # the array, not the tensor: a node that held its own output would be a cycle
+            several = isinstance(out, tuple)
+            params["out"] = tuple([x._array for x in out]) if several else out._array
+            node.device = first.device
+            for x in out if several else (out,):
+                node.versions.append((x._version_cell, x._version_cell[0], "out"))
+
+    def _plan(self, wanted: tuple[bool, ...]) -> tuple[tuple[int, ...], tuple[int, ...], bool]:
+        """What to save when the inputs marked in `wanted` need a gradient: inputs, shapes, the output."""
+        names = {n for i, rule in self.rules.items() if i < len(wanted) and wanted[i] for n in rule[1]}
+        inputs = tuple(i for i, name in enumerate(self.inputs) if name in names)
+        shapes = tuple(i for i, name in enumerate(self.inputs) if name + "_shape" in names)
+        return inputs, shapes, "out" in names
+
+    def pullback(self, node: Node, g: Any) -> list[Any]:
+        """The gradient for each edge of `node`, given that of its result."""
+        saved = node.saved
+        if "out" in saved:
+            out = saved["out"]
+            if isinstance(out, tuple):
+                out = tuple([rewrap(array, node, position) for position, array in enumerate(out)])
+            else:
+                out = rewrap(out, node)
+            saved = {**saved, "out": out}
+        gradients: list[Any] = []
+        for position, edge in enumerate(node.edges):
+            if edge is None:
+                gradients.append(None)
+                continue
+            rule, needs, takes_all = self.rules[position]
+            rest = {n: saved[n] for n in self.params if n not in needs} if takes_all else {}
+            gradients.append(rule(g, *[saved[n] for n in needs], **rest))
+        return gradients
+
+
+class View(Primitive):
+    """A primitive whose result shares the memory of its first input, as views do."""
+
+    def __call__(self, *inputs: Any, **params: Any) -> Any:
+        out = super().__call__(*inputs, **params)
+        mark_view(out, inputs[0])
+        return out
+
+
+def mark_view(out: Any, of: TensorBase) -> None:
+    """Make `out` a view of the tensor `of`: one version counter, one base."""
+    out._version_cell = of._version_cell
+    out._base = of if of._base is None else of._base
+    out._seen_version = of._version_cell[0]
+    out._inference = of._inference
+    out._made_without_grad = not mode.grad or of._made_without_grad
+
+
+# --- backward -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def set_grad(recording: bool) -> Iterator[None]:
+    """Record, or not, inside a ``with`` block."""
+    before = mode.grad
+    mode.grad = recording
+    try:
+        yield
+    finally:
+        mode.grad = before
+
+
+def run_backward(
+    roots: Sequence[tuple[Any, Any]],
+    *,
+    captures: "Sequence[Any] | None" = None,
+    accumulate: "Sequence[Any] | None" = None,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+) -> list[Any]:
+    """Send the gradients of `roots`, pairs (edge, gradient), through the graph.
+
+    Without `captures`, every leaf's gradient is added to its `grad`, or only those of the tensors in `accumulate`.
+    With `captures` (tensors), nothing is accumulated and their gradients are returned, None where the roots do not
+    depend on them. Nodes that lead to nothing wanted are not visited.
+    """
+    keep = create_graph if retain_graph is None else retain_graph
+    targets = captures if captures is not None else accumulate
+    useful = None if targets is None else _useful([edge for edge, _ in roots], [edge_of(t) for t in targets])
+    captured: dict[Any, Any] = {} if targets is None else {id(edge_of(t)): None for t in targets}
+    pending: dict[Node, Any] = {}
+    leaves: dict[int, tuple[Any, Any]] = {}
+    heap: list[tuple[int, Node]] = []
+
+    def send(edge: Any, g: Any) -> None:
+        if isinstance(edge, Node):
+            if edge in pending:
+                pending[edge] = pending[edge] + g
+            else:
+                pending[edge] = g
+                heapq.heappush(heap, (-edge.seq, edge))
+        else:
+            before = leaves.get(id(edge))
+            leaves[id(edge)] = (edge, g if before is None else before[1] + g)
+
+    with set_grad(create_graph):
+        for edge, g in roots:
+            if useful is None or id(edge) in useful:
+                send(edge, g)
+        while heap:
+            node = heapq.heappop(heap)[1]
+            g = pending.pop(node)
+            if node.outputs == 1:
+                g = _run_hooks(node.hooks, g)
+                if node.retain is not None:
+                    _retain(node.retain, g)
+                if id(node) in captured:
+                    captured[id(node)] = g
+            edges = node.edges
+            if useful is not None and not any(id(edge) in useful for edge in edges if edge is not None):
+                continue
+            for edge, share in zip(edges, _pull(node, g), strict=False):
+                if edge is None or share is None or (useful is not None and id(edge) not in useful):
+                    continue
+                if node.op is _output:
+                    _deposit(pending, heap, node, share)
+                else:
+                    send(edge, _fit(share, edge, node))
+            if not keep and node.versions:
+                node.saved = None
+        for tensor, g in leaves.values():
+            g = _run_hooks(tensor._hooks, g)
+            if id(tensor) in captured:
+                captured[id(tensor)] = g
+            if captures is None:
+                _accumulate(tensor, g, create_graph)
+        if captures is None and accumulate is not None:
+            for tensor in accumulate:
+                if tensor._node is not None and captured[id(edge_of(tensor))] is not None:
+                    _accumulate(tensor, captured[id(edge_of(tensor))], create_graph)
+    return [] if captures is None else [captured[id(edge_of(t))] for t in captures]
+
+
+FREED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
+    "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
+    "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
+    "after calling backward."
+)
+
+
+def _pull(node: Node, g: Any) -> Iterable[Any]:
+    """Run one node's rules, between its own hooks, after the checks that make its saved tensors safe to use."""
+    if node.saved is None:
+        raise RuntimeError(FREED)
+    for cell, version, name in node.versions:
+        if cell[0] != version:
+            raise RuntimeError(
+                "one of the variables needed for gradient computation has been modified by an inplace operation: "
+                f"{name!r} of {node.name()}, of shape {list(node.shape)} in the result, is at version {cell[0]}; "
+                f"expected version {version} instead. Hint: enable anomaly detection to find the operation that "
+                "failed to compute its gradient, with torch.autograd.set_detect_anomaly(True)."
+            )
+    for hook in tuple(node.prehooks or ()):
+        replaced = hook(g if isinstance(g, tuple) else (g,))
+        if replaced is not None:
+            g = replaced if node.outputs > 1 or not isinstance(replaced, tuple) else replaced[0]
+    shares = node.op.pullback(node, tuple(g) if isinstance(g, list) else g)
+    for hook in tuple(node.posthooks or ()):
+        replaced = hook(tuple(shares), g if isinstance(g, tuple) else (g,))
+        if replaced is not None:
+            shares = replaced if isinstance(replaced, tuple) else (replaced,)
+    return shares  # type: ignore[no-any-return]
+
+
+def _deposit(pending: dict[Node, Any], heap: list[tuple[int, Node]], output: Node, g: Any) -> None:
+    """Put the gradient of one output of a multi-output call in its place."""
+    call: Any = output.edges[0]
+    if call not in pending:
+        pending[call] = [None] * call.outputs
+        heapq.heappush(heap, (-call.seq, call))
+    pending[call][output.saved] = g
+
+
+def _fit(g: Any, edge: Any, node: Node) -> Any:
+    """Undo broadcasting and dtype promotion, once, here, for every rule."""
+    if g.shape != edge.shape:
+        if not _broadcasts(edge.shape, g.shape):
+            raise RuntimeError(
+                f"Function {node.name()} returned an invalid gradient: got shape {list(g.shape)}, "
+                f"but expected a shape compatible with {list(edge.shape)}"
+            )
+        g = g.sum_to_size(edge.shape)
+    if g.dtype is not edge.dtype:
+        g = g.to(edge.dtype)
+    return g
+
+
+def _broadcasts(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+    if len(small) > len(large):
+        return False
+    pairs = zip(reversed(small), reversed(large), strict=False)
+    return all(s in (1, n) for s, n in pairs)
+
+
+def _run_hooks(hooks: list[Hook] | None, g: Any) -> Any:
+    for hook in tuple(hooks or ()):
+        replaced = hook(g)
+        if replaced is not None:
+            if not isinstance(replaced, TensorBase):
+                raise TypeError(f"hook must return None or a Tensor, got {type(replaced).__name__}")
+            if replaced.shape != g.shape or replaced.dtype is not g.dtype:
+                raise RuntimeError(
+                    f"hook has changed the gradient: got {replaced.dtype} of shape {list(replaced.shape)}, "
+                    f"expected {g.dtype} of shape {list(g.shape)}"
+                )
+            g = replaced
+    return g
+
+
+def _retain(reference: "weakref.ref[Any]", g: Any) -> None:
+    tensor = reference()
+    if tensor is not None:
+        tensor._grad = g if tensor._grad is None else tensor._grad + g
+
+
+def _accumulate(tensor: Any, g: Any, create_graph: bool) -> None:
+    """Add to a leaf's `grad`: in place, as torch does, unless the sum itself is to be differentiated.
+
+    The first gradient is copied, in the leaf's memory layout, because a rule may hand the same memory to several
+    inputs (the sum's rule does).
+    """
+    if tensor._grad is None:
+        tensor._grad = g if create_graph else _own(g, tensor)
+    elif create_graph:
+        tensor._grad = tensor._grad + g
+    else:
+        tensor._grad.add_(g)
+    for hook in tuple(tensor._after_accumulate or ()):
+        hook(tensor)
+
+
+def _own(g: Any, tensor: Any) -> Any:
+    array = tensor.device.xp.empty_like(tensor._array)
+    array[...] = g._array
+    return wrap(array, tensor.device)
+
+
+def _useful(roots: list[Any], targets: list[Any]) -> set[int]:
+    """The ids of the targets and of every node between `roots` and a target."""
+    seen: dict[int, Any] = {}
+    stack = [edge for edge in roots if edge is not None]
+    while stack:
+        edge = stack.pop()
+        if id(edge) not in seen:
+            seen[id(edge)] = edge
+            if isinstance(edge, Node):
+                stack.extend(e for e in edge.edges if e is not None)
+    useful = {id(t) for t in targets if t is not None}
+    for node in sorted((n for n in seen.values() if isinstance(n, Node)), key=lambda n: n.seq):
+        if any(id(e) in useful for e in node.edges if e is not None):
+            useful.add(id(node))
+    return useful

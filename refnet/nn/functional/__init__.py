@@ -1,0 +1,127 @@
+"""Functions of neural networks, by family, under torch.nn.functional's names."""
+
+from refnet.nn.functional.activation import elu as elu
+from refnet.nn.functional.activation import elu_ as elu_
+from refnet.nn.functional.activation import hardtanh as hardtanh
+from refnet.nn.functional.activation import hardtanh_ as hardtanh_
+from refnet.nn.functional.activation import leaky_relu as leaky_relu
+from refnet.nn.functional.activation import leaky_relu_ as leaky_relu_
+from refnet.nn.functional.activation import log_softmax as log_softmax
+from refnet.nn.functional.activation import logsigmoid as logsigmoid
+from refnet.nn.functional.activation import relu as relu
+from refnet.nn.functional.activation import relu6 as relu6
+from refnet.nn.functional.activation import relu_ as relu_
+from refnet.nn.functional.activation import sigmoid as sigmoid
+from refnet.nn.functional.activation import silu as silu
+from refnet.nn.functional.activation import softmax as softmax
+from refnet.nn.functional.activation import softmin as softmin
+from refnet.nn.functional.activation import softplus as softplus
+from refnet.nn.functional.activation import tanh as tanh
+from refnet.nn.functional.activation import threshold as threshold
+from refnet.nn.functional.activation import threshold_ as threshold_
+from refnet.nn.functional.conv import conv1d as conv1d
+from refnet.nn.functional.conv import conv2d as conv2d
+from refnet.nn.functional.conv import conv3d as conv3d
+from refnet.nn.functional.conv import conv_transpose1d as conv_transpose1d
+from refnet.nn.functional.conv import conv_transpose2d as conv_transpose2d
+from refnet.nn.functional.conv import conv_transpose3d as conv_transpose3d
+from refnet.nn.functional.conv import pad as pad
+from refnet.nn.functional.dropout import alpha_dropout as alpha_dropout
+from refnet.nn.functional.dropout import dropout as dropout
+from refnet.nn.functional.dropout import dropout1d as dropout1d
+from refnet.nn.functional.dropout import dropout2d as dropout2d
+from refnet.nn.functional.dropout import dropout3d as dropout3d
+from refnet.nn.functional.dropout import feature_alpha_dropout as feature_alpha_dropout
+from refnet.nn.functional.linear import linear as linear
+from refnet.nn.functional.loss import binary_cross_entropy as binary_cross_entropy
+from refnet.nn.functional.loss import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
+from refnet.nn.functional.loss import cross_entropy as cross_entropy
+from refnet.nn.functional.loss import huber_loss as huber_loss
+from refnet.nn.functional.loss import l1_loss as l1_loss
+from refnet.nn.functional.loss import mse_loss as mse_loss
+from refnet.nn.functional.loss import nll_loss as nll_loss
+from refnet.nn.functional.loss import smooth_l1_loss as smooth_l1_loss
+from refnet.nn.functional.normalization import batch_norm as batch_norm
+from refnet.nn.functional.pooling import adaptive_avg_pool1d as adaptive_avg_pool1d
+from refnet.nn.functional.pooling import adaptive_avg_pool2d as adaptive_avg_pool2d
+from refnet.nn.functional.pooling import adaptive_avg_pool3d as adaptive_avg_pool3d
+from refnet.nn.functional.pooling import adaptive_max_pool1d as adaptive_max_pool1d
+from refnet.nn.functional.pooling import adaptive_max_pool2d as adaptive_max_pool2d
+from refnet.nn.functional.pooling import adaptive_max_pool3d as adaptive_max_pool3d
+from refnet.nn.functional.pooling import avg_pool1d as avg_pool1d
+from refnet.nn.functional.pooling import avg_pool2d as avg_pool2d
+from refnet.nn.functional.pooling import avg_pool3d as avg_pool3d
+from refnet.nn.functional.pooling import lp_pool1d as lp_pool1d
+from refnet.nn.functional.pooling import lp_pool2d as lp_pool2d
+from refnet.nn.functional.pooling import lp_pool3d as lp_pool3d
+from refnet.nn.functional.pooling import max_pool1d as max_pool1d
+from refnet.nn.functional.pooling import max_pool2d as max_pool2d
+from refnet.nn.functional.pooling import max_pool3d as max_pool3d
+from refnet.nn.functional.pooling import max_unpool1d as max_unpool1d
+from refnet.nn.functional.pooling import max_unpool2d as max_unpool2d
+from refnet.nn.functional.pooling import max_unpool3d as max_unpool3d
+from refnet.nn.functional.sparse import one_hot as one_hot
+
+__all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+    "alpha_dropout",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "batch_norm",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "cross_entropy",
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "elu",
+    "elu_",
+    "feature_alpha_dropout",
+    "hardtanh",
+    "hardtanh_",
+    "huber_loss",
+    "l1_loss",
+    "leaky_relu",
+    "leaky_relu_",
+    "linear",
+    "log_softmax",
+    "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
+    "mse_loss",
+    "nll_loss",
+    "one_hot",
+    "pad",
+    "relu",
+    "relu6",
+    "relu_",
+    "sigmoid",
+    "silu",
+    "smooth_l1_loss",
+    "softmax",
+    "softmin",
+    "softplus",
+    "tanh",
+    "threshold",
+    "threshold_",
+]

@@ -1,0 +1,412 @@
+"""Losses."""
+
+import warnings
+from typing import Any
+
+from refnet import _dtype
+from refnet._check import check
+from refnet._ops import activation
+from refnet._ops import loss as loss_ops
+from refnet._ops._args import expect_tensor, type_name
+from refnet._ops.pointwise import where
+from refnet._ops.softmax import log_softmax
+from refnet._tape import wrap
+from refnet.nn.functional._reduction import reduced, reduction_of
+
+# --- classification -----------------------------------------------------------------------------------------------
+
+
+def nll_loss(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Any:
+    """l_n = -w[y_n] x[n, y_n]: the negative log-likelihood of class indices y, for log-probabilities x.
+
+    input (N, C), (C,) or (N, C, d1, ...), target int64 of the shape without C, weight (C,). Targets equal to
+    `ignore_index` count nothing. The mean is sum_n l_n / sum_n w[y_n]. IndexError for a target that is no class.
+
+    >>> import refnet
+    >>> refnet.nn.functional.nll_loss(refnet.tensor([[-1.0, -2.0], [-3.0, -4.0]]), refnet.tensor([0, 1]))
+    tensor(2.5000)
+    """
+    reduction = reduction_of(reduction, size_average, reduce)
+    _check_classes(input, target, weight, "nll_loss")
+    return _nll(input, target, weight, ignore_index, reduction)
+
+
+def _check_classes(input: Any, target: Any, weight: Any, name: str) -> None:
+    """Shapes and types of class-index losses, in torch's order of complaints."""
+    expect_tensor(input, name)
+    expect_tensor(target, name, "target", 2)
+    check(input.ndim > 0, lambda: f"{name}: Expected 1 or more dimensions (got 0)", ValueError)
+    if input.ndim > 1:
+        batch = target.shape[0] if target.ndim else 0
+        check(
+            input.shape[0] == batch,
+            lambda: f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({batch}). ({name})",
+            ValueError,
+        )
+    check(
+        input.is_floating_point(),
+        lambda: f"\"{name}\" not implemented for '{type_name(input.dtype)}'",
+        NotImplementedError,
+    )
+    classes = input.shape[1] if input.ndim > 1 else input.shape[0]
+    if input.ndim <= 2:
+        check(target.ndim <= 1, lambda: f"0D or 1D target tensor expected, multi-target not supported ({name})")
+        check(
+            input.ndim == 2 or target.numel() == 1,
+            lambda: f"size mismatch (got input: {list(input.shape)}, target: {list(target.shape)}) ({name})",
+        )
+    else:
+        expected = [input.shape[0], *input.shape[2:]]
+        check(
+            list(target.shape) == expected,
+            lambda: (
+                f"Expected target size {expected}, got {list(target.shape)} (size mismatch, got input: "
+                f"{list(input.shape)} , target: {list(target.shape)}) ({name})"
+            ),
+        )
+    check(
+        target.dtype in (_dtype.int64, _dtype.uint8),
+        lambda: f"expected target dtype to be Long or Byte, but got {type_name(target.dtype)} ({name})",
+    )
+    if weight is not None:
+        check(
+            weight.shape == (classes,),
+            lambda: (
+                f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
+                f"shape: {list(weight.shape)} ({name})"
+            ),
+        )
+        check(
+            weight.dtype is input.dtype,
+            lambda: (
+                f"expected scalar type {type_name(input.dtype)} but found {type_name(weight.dtype)} ({name}: weight)"
+            ),
+        )
+
+
+def _nll(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
+    """The loss itself: pick, weigh, reduce."""
+    xp = input.device.xp
+    classes = input.shape[1] if input.ndim > 1 else input.shape[0]
+    kept = target != ignore_index
+    used = xp.where(kept._array, target._array.astype("int64"), 0)
+    wrong = (used < 0) | (used >= classes)
+    check(not wrong.any(), lambda: f"Target {int(used[wrong][0])} is out of bounds.", IndexError)
+    index = wrap(used, input.device)
+    if input.ndim == 1:
+        picked = input.gather(0, index.reshape(1)).reshape(target.shape)
+    else:
+        picked = input.gather(1, index.unsqueeze(1)).squeeze(1)  # (N, C, ...) -> (N, ...)
+    if weight is None:
+        loss = where(kept, -picked, 0)
+        total = kept.sum()
+    else:
+        weights = where(kept, weight[index], 0)
+        loss = where(kept, -picked * weights, 0)
+        total = weights.sum()
+    if reduction == "none":
+        return loss
+    return loss.sum() if reduction == "sum" else loss.sum() / total.to(input.dtype)
+
+
+def cross_entropy(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Any:
+    """-sum_c w_c y_c log softmax(x)_c, for logits x and classes y given as indices or as probabilities.
+
+    input (N, C), (C,) or (N, C, d1, ...). Class indices: see `nll_loss` for shapes, `ignore_index` and the mean.
+    Probabilities: target of input's shape and floating; the mean is over N. `label_smoothing` e replaces y by
+    (1 - e) y + e / C.
+
+    >>> import refnet
+    >>> refnet.nn.functional.cross_entropy(refnet.tensor([[0.0, 0.0]]), refnet.tensor([1]))
+    tensor(0.6931)
+    """
+    reduction = reduction_of(reduction, size_average, reduce)
+    expect_tensor(input, "cross_entropy")
+    expect_tensor(target, "cross_entropy", "target", 2)
+    e = label_smoothing
+    if input.shape == target.shape:
+        check(
+            target.is_floating_point(),
+            lambda: "Expected floating point type for target with class probabilities, got " + type_name(target.dtype),
+        )
+        check(ignore_index < 0, lambda: "ignore_index is not supported for floating point target")
+        return _cross_entropy_of_probabilities(input, target, weight, reduction, e)
+    check(input.ndim > 0, lambda: "cross_entropy: Expected 1 or more dimensions (got 0)", ValueError)
+    check(
+        input.is_floating_point(),
+        lambda: f"\"log_softmax\" not implemented for '{type_name(input.dtype)}' (cross_entropy)",
+        NotImplementedError,
+    )
+    check(0 <= e <= 1, lambda: f"label_smoothing must be between 0.0 and 1.0. Got: {e}")
+    _check_classes(input, target, weight, "cross_entropy")
+    log_p = log_softmax(input, dim=0 if input.ndim == 1 else 1)
+    loss = _nll(log_p, target, weight, ignore_index, reduction)
+    if e == 0:
+        return loss
+    return (1 - e) * loss + (e / log_p.shape[0 if input.ndim == 1 else 1]) * _smooth(
+        log_p, target, weight, ignore_index, reduction
+    )
+
+
+def _smooth(log_p: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
+    """The loss of the uniform part of smoothed labels: -sum_c w_c log p_c, for targets that are not ignored."""
+    dim = 0 if log_p.ndim == 1 else 1
+    weighted = log_p if weight is None else log_p * weight.reshape(-1, *(1,) * (log_p.ndim - dim - 1))
+    kept = target != ignore_index
+    loss = where(kept.reshape(()) if log_p.ndim == 1 else kept, -weighted.sum(dim), 0)
+    if reduction == "none":
+        return loss.reshape(target.shape)
+    if reduction == "sum":
+        return loss.sum()
+    if weight is None:
+        return loss.sum() / kept.sum().to(log_p.dtype)
+    index = wrap(log_p.device.xp.where(kept._array, target._array, 0), log_p.device)
+    return loss.sum() / where(kept, weight[index], 0).sum()
+
+
+def _cross_entropy_of_probabilities(input: Any, target: Any, weight: Any, reduction: str, e: float) -> Any:
+    dim = 0 if input.ndim == 1 else 1
+    classes = input.shape[dim]
+    check(
+        weight is None or weight.shape == (classes,),
+        lambda: (
+            f"cross_entropy: weight tensor should be defined either for all {classes} classes or no classes but got weight "
+            f"tensor of shape: {list(weight.shape)}"
+        ),
+    )
+    check(0 <= e <= 1, lambda: f"label_smoothing must be between 0.0 and 1.0. Got: {e}")
+    if e > 0:
+        target = target * (1 - e) + e / classes
+    log_p = log_softmax(input, dim=dim)
+    terms = log_p * target
+    if weight is not None:
+        terms = terms * weight.reshape(-1, *(1,) * (input.ndim - dim - 1))
+    if reduction == "none":
+        return -terms.sum(dim)
+    if reduction == "sum":
+        return -terms.sum()
+    count = input.numel() // max(classes, 1)  # rows; 1 for an unbatched input
+    return (
+        -terms.sum() / count
+        if count
+        else -terms.sum() / wrap(input.device.xp.zeros((), input._array.dtype), input.device)
+    )
+
+
+# --- regression ---------------------------------------------------------------------------------------------------
+
+
+def _pair(input: Any, target: Any, name: str) -> tuple[Any, Any]:
+    """Both operands broadcast, with torch's warning where their shapes differ."""
+    expect_tensor(input, name)
+    expect_tensor(target, name, "target", 2)
+    if input.shape != target.shape:
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will likely "
+            "lead to incorrect results due to broadcasting. Please ensure they have the same size.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return input, target
+
+
+def _weighted(loss: Any, weight: Any, input: Any, reduction: str) -> Any:
+    """The reduction; with weights, the weighted mean sum w l / sum w."""
+    if weight is None:
+        return reduced(loss, reduction)
+    check(weight.shape == input.shape, lambda: "Weights and input must have the same size.", ValueError)
+    if reduction == "mean":
+        return (loss * weight).sum() / weight.sum()
+    return reduced(loss * weight, reduction)
+
+
+def mse_loss(
+    input: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Any = None,
+) -> Any:
+    """(x - y)^2, elementwise, summed, or its mean; with `weight` the weighted mean.
+
+    >>> import refnet
+    >>> refnet.nn.functional.mse_loss(refnet.tensor([1.0, 2.0]), refnet.tensor([0.0, 4.0]))
+    tensor(2.5000)
+    """
+    reduction = reduction_of(reduction, size_average, reduce)
+    x, y = _pair(input, target, "mse_loss")
+    _floating(x, y, "mse_loss")
+    return _weighted((x - y).square(), weight, input, reduction)
+
+
+def l1_loss(
+    input: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Any = None,
+) -> Any:
+    """|x - y|, elementwise, summed, or its mean; with `weight` the weighted mean.
+
+    >>> import refnet
+    >>> refnet.nn.functional.l1_loss(refnet.tensor([1.0, 2.0]), refnet.tensor([0.0, 4.0]))
+    tensor(1.5000)
+    """
+    reduction = reduction_of(reduction, size_average, reduce)
+    x, y = _pair(input, target, "l1_loss")
+    return _weighted((x - y).abs(), weight, input, reduction)
+
+
+def smooth_l1_loss(
+    input: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Any:
+    """d^2 / (2 beta) where d = |x - y| < beta, else d - beta / 2 (Girshick 2015)."""
+    reduction = reduction_of(reduction, size_average, reduce)
+    check(beta >= 0, lambda: f"smooth_l1_loss does not support negative values for beta, got {beta}")
+    x, y = _pair(input, target, "smooth_l1_loss")
+    _floating(x, y, "smooth_l1_loss")
+    distance = (x - y).abs()
+    if beta == 0:
+        return reduced(distance, reduction)
+    return reduced(where(distance < beta, distance.square() * (0.5 / beta), distance - 0.5 * beta), reduction)
+
+
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Any:
+    """d^2 / 2 where d = |x - y| <= delta, else delta (d - delta / 2) (Huber 1964)."""
+    reduction = reduction_of(reduction)
+    check(delta > 0, lambda: f"huber_loss does not support non-positive values for delta, got {delta}")
+    x, y = _pair(input, target, "huber_loss")
+    _floating(x, y, "huber_loss")
+    distance = (x - y).abs()
+    loss = where(distance <= delta, distance.square() * 0.5, (distance - 0.5 * delta) * delta)
+    return _weighted(loss, weight, input, reduction)
+
+
+def _floating(x: Any, y: Any, name: str) -> None:
+    check(
+        x.is_floating_point() or y.is_floating_point(),
+        lambda: f"\"{name}\" not implemented for '{type_name(x.dtype)}'",
+        NotImplementedError,
+    )
+
+
+# --- binary cross-entropy -----------------------------------------------------------------------------------------
+
+
+def binary_cross_entropy(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Any:
+    """-w (y log p + (1 - y) log(1 - p)) for probabilities p, with the logarithms limited to -100 from below.
+
+    RuntimeError for p or y outside [0, 1]. The gradient (p - y) / max(p (1 - p), 1e-12) stays finite at 0 and 1.
+
+    >>> import refnet
+    >>> refnet.nn.functional.binary_cross_entropy(refnet.tensor([0.5, 1.0]), refnet.tensor([1.0, 0.0]))
+    tensor(50.3466)
+    """
+    reduction = reduction_of(reduction, size_average, reduce)
+    expect_tensor(input, "binary_cross_entropy")
+    expect_tensor(target, "binary_cross_entropy", "target", 2)
+    check(
+        input.shape == target.shape,
+        lambda: (
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
+            "Please ensure they have the same size."
+        ),
+        ValueError,
+    )
+    for other in (target, weight):
+        check(
+            other is None or other.dtype is input.dtype,
+            lambda other=other: f"Found dtype {type_name(other.dtype)} but expected {type_name(input.dtype)}",  # type: ignore[misc]
+        )
+    check(
+        input.is_floating_point(),
+        lambda: f"\"binary_cross_entropy\" not implemented for '{type_name(input.dtype)}'",
+        NotImplementedError,
+    )
+    for name, value in (("input", input), ("target", target)):
+        check(
+            bool(((value._array >= 0) & (value._array <= 1)).all()),
+            lambda name=name: f"all elements of {name} should be between 0 and 1",  # type: ignore[misc]
+        )
+    loss = loss_ops.binary_cross_entropy(input, target)
+    if weight is not None:
+        check(
+            weight.ndim <= input.ndim,
+            lambda: f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(weight.shape)}",
+        )
+        loss = loss * weight.expand(input.shape)
+    return reduced(loss, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Any = None,
+) -> Any:
+    """-w (q y log s(x) + (1 - y) log(1 - s(x))) for logits x, s the sigmoid and q = `pos_weight`, without overflow.
+
+    >>> import refnet
+    >>> refnet.nn.functional.binary_cross_entropy_with_logits(refnet.tensor([0.0]), refnet.tensor([1.0]))
+    tensor(0.6931)
+    """
+    reduction = reduction_of(reduction, size_average, reduce)
+    expect_tensor(input, "binary_cross_entropy_with_logits")
+    expect_tensor(target, "binary_cross_entropy_with_logits", "target", 2)
+    check(
+        target.shape == input.shape,
+        lambda: f"Target size ({target.shape}) must be the same as input size ({input.shape})",
+        ValueError,
+    )
+    check(
+        _dtype.can_cast(input.dtype, target.dtype) or target.is_floating_point(),
+        lambda: (
+            f"result type {type_name(input.dtype)} can't be cast to the desired output type {type_name(target.dtype)}"
+        ),
+    )
+    if pos_weight is None:
+        loss = (1 - target) * input - activation.log_sigmoid(input)
+    else:
+        slope = (pos_weight - 1) * target + 1
+        loss = (1 - target) * input - slope * activation.log_sigmoid(input)
+    if weight is not None:
+        loss = loss * weight
+    check(
+        loss.shape == input.shape,
+        lambda: f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(loss.shape)}",
+    )
+    return reduced(loss, reduction)

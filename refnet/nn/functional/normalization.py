@@ -1,0 +1,104 @@
+"""Batch normalization."""
+
+from typing import Any
+
+from refnet._check import check
+from refnet._ops._args import expect_tensor, type_name
+from refnet._ops.reduce import var_mean
+from refnet._tape import set_grad
+
+
+def batch_norm(
+    input: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """y = (x - mean) / sqrt(var + eps) weight + bias, per channel: dimension 1 of (N, C, ...).
+
+    In training, mean and the biased variance are the batch's, over all other dimensions, and the running ones move:
+    running <- (1 - momentum) running + momentum batch, with the unbiased variance. In evaluation they are the running
+    ones. ValueError for fewer than two values a channel in training (Ioffe and Szegedy 2015).
+
+    >>> import refnet
+    >>> refnet.nn.functional.batch_norm(refnet.tensor([[1.0], [3.0]]), None, None, training=True, eps=0.0)
+    Traceback (most recent call last):
+    ValueError: batch_norm eps must be positive during training, but got 0.0
+    >>> refnet.nn.functional.batch_norm(refnet.tensor([[1.0], [3.0]]), None, None, training=True)
+    tensor([[-1.0000],
+            [ 1.0000]])
+    """
+    expect_tensor(input, "batch_norm")
+    check(
+        isinstance(momentum, int | float),
+        lambda: f"batch_norm(): argument 'momentum' (position 7) must be float, not {type(momentum).__name__}",
+        TypeError,
+    )
+    if training:
+        _check_training(input, eps)
+    else:
+        for name, value in (("running_mean", running_mean), ("running_var", running_var)):
+            check(value is not None, lambda name=name: f"{name} must be defined in evaluation mode")  # type: ignore[misc]
+    channels = input.shape[1] if input.ndim > 1 else 0
+    given = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
+    for name, value in given.items():
+        check(
+            value is None or value.numel() == channels,
+            lambda name=name, value=value: f"{name} should contain {channels} elements not {value.numel()}",  # type: ignore[misc]
+        )
+    check(
+        input.is_floating_point(),
+        lambda: f"\"batch_norm\" not implemented for '{type_name(input.dtype)}'",
+        NotImplementedError,
+    )
+    _check_types(input, given)
+    compute = input.float() if input.itemsize == 2 else input  # the half types are normalized in float32
+    along = (1, channels, *(1,) * (input.ndim - 2))
+    if training:
+        dims = (0, *range(2, input.ndim))
+        variance, mean = var_mean(compute, dims, correction=0, keepdim=True)
+        count = input.numel() // max(channels, 1)
+        _move(running_mean, mean, momentum)
+        _move(running_var, variance * (count / max(count - 1, 1)), momentum)
+    else:
+        mean, variance = running_mean.reshape(along), running_var.reshape(along)
+    normalized = (compute - mean) * (variance + eps).rsqrt()
+    if weight is not None:
+        normalized = normalized * weight.reshape(along)
+    if bias is not None:
+        normalized = normalized + bias.reshape(along)
+    return normalized.to(input.dtype)
+
+
+def _check_training(input: Any, eps: float) -> None:
+    check(eps > 0, lambda: f"batch_norm eps must be positive during training, but got {eps}", ValueError)
+    values = 1
+    for d, n in enumerate(input.shape):
+        values *= 1 if d == 1 else n
+    check(
+        values != 1,
+        lambda: f"Expected more than 1 value per channel when training, got input size {input.shape}",
+        ValueError,
+    )
+
+
+def _check_types(input: Any, given: dict[str, Any]) -> None:
+    for name, value in given.items():
+        fits = value is None or value.dtype is input.dtype or (input.itemsize == 2 and value.dtype.name == "float32")
+        check(
+            fits,
+            lambda name=name, value=value: (
+                f"mixed dtype (CPU): expect parameter to have scalar type of "  # type: ignore[misc]
+                f"{type_name(input.dtype)}, but {name} is {value.dtype}"
+            ),
+        )
+
+
+def _move(running: Any, batch: Any, momentum: float) -> None:
+    if running is not None:
+        with set_grad(False):
+            running.copy_(running * (1 - momentum) + batch.reshape(-1) * momentum)

@@ -1,0 +1,183 @@
+"""Layers, by family, under torch.nn's names."""
+
+from refnet.nn.modules.activation import ELU as ELU
+from refnet.nn.modules.activation import Hardtanh as Hardtanh
+from refnet.nn.modules.activation import LeakyReLU as LeakyReLU
+from refnet.nn.modules.activation import LogSigmoid as LogSigmoid
+from refnet.nn.modules.activation import LogSoftmax as LogSoftmax
+from refnet.nn.modules.activation import ReLU as ReLU
+from refnet.nn.modules.activation import ReLU6 as ReLU6
+from refnet.nn.modules.activation import SiLU as SiLU
+from refnet.nn.modules.activation import Sigmoid as Sigmoid
+from refnet.nn.modules.activation import Softmax as Softmax
+from refnet.nn.modules.activation import Softmax2d as Softmax2d
+from refnet.nn.modules.activation import Softmin as Softmin
+from refnet.nn.modules.activation import Softplus as Softplus
+from refnet.nn.modules.activation import Tanh as Tanh
+from refnet.nn.modules.activation import Threshold as Threshold
+from refnet.nn.modules.batchnorm import BatchNorm1d as BatchNorm1d
+from refnet.nn.modules.batchnorm import BatchNorm2d as BatchNorm2d
+from refnet.nn.modules.batchnorm import BatchNorm3d as BatchNorm3d
+from refnet.nn.modules.batchnorm import LazyBatchNorm1d as LazyBatchNorm1d
+from refnet.nn.modules.batchnorm import LazyBatchNorm2d as LazyBatchNorm2d
+from refnet.nn.modules.batchnorm import LazyBatchNorm3d as LazyBatchNorm3d
+from refnet.nn.modules.container import ModuleDict as ModuleDict
+from refnet.nn.modules.container import ModuleList as ModuleList
+from refnet.nn.modules.container import ParameterDict as ParameterDict
+from refnet.nn.modules.container import ParameterList as ParameterList
+from refnet.nn.modules.container import Sequential as Sequential
+from refnet.nn.modules.container import pairs as pairs
+from refnet.nn.modules.container import position as position
+from refnet.nn.modules.conv import Conv1d as Conv1d
+from refnet.nn.modules.conv import Conv2d as Conv2d
+from refnet.nn.modules.conv import Conv3d as Conv3d
+from refnet.nn.modules.conv import ConvTranspose1d as ConvTranspose1d
+from refnet.nn.modules.conv import ConvTranspose2d as ConvTranspose2d
+from refnet.nn.modules.conv import ConvTranspose3d as ConvTranspose3d
+from refnet.nn.modules.conv import LazyConv1d as LazyConv1d
+from refnet.nn.modules.conv import LazyConv2d as LazyConv2d
+from refnet.nn.modules.conv import LazyConv3d as LazyConv3d
+from refnet.nn.modules.conv import LazyConvTranspose1d as LazyConvTranspose1d
+from refnet.nn.modules.conv import LazyConvTranspose2d as LazyConvTranspose2d
+from refnet.nn.modules.conv import LazyConvTranspose3d as LazyConvTranspose3d
+from refnet.nn.modules.dropout import AlphaDropout as AlphaDropout
+from refnet.nn.modules.dropout import Dropout as Dropout
+from refnet.nn.modules.dropout import Dropout1d as Dropout1d
+from refnet.nn.modules.dropout import Dropout2d as Dropout2d
+from refnet.nn.modules.dropout import Dropout3d as Dropout3d
+from refnet.nn.modules.dropout import FeatureAlphaDropout as FeatureAlphaDropout
+from refnet.nn.modules.flatten import Flatten as Flatten
+from refnet.nn.modules.flatten import Unflatten as Unflatten
+from refnet.nn.modules.lazy import LazyModuleMixin as LazyModuleMixin
+from refnet.nn.modules.linear import Identity as Identity
+from refnet.nn.modules.linear import LazyLinear as LazyLinear
+from refnet.nn.modules.linear import Linear as Linear
+from refnet.nn.modules.loss import BCELoss as BCELoss
+from refnet.nn.modules.loss import BCEWithLogitsLoss as BCEWithLogitsLoss
+from refnet.nn.modules.loss import CrossEntropyLoss as CrossEntropyLoss
+from refnet.nn.modules.loss import HuberLoss as HuberLoss
+from refnet.nn.modules.loss import L1Loss as L1Loss
+from refnet.nn.modules.loss import MSELoss as MSELoss
+from refnet.nn.modules.loss import NLLLoss as NLLLoss
+from refnet.nn.modules.loss import SmoothL1Loss as SmoothL1Loss
+from refnet.nn.modules.module import Module as Module
+from refnet.nn.modules.module import Registration as Registration
+from refnet.nn.modules.module import clear_grad as clear_grad
+from refnet.nn.modules.module import indented as indented
+from refnet.nn.modules.module import register_module_buffer_registration_hook as register_module_buffer_registration_hook
+from refnet.nn.modules.module import register_module_forward_hook as register_module_forward_hook
+from refnet.nn.modules.module import register_module_forward_pre_hook as register_module_forward_pre_hook
+from refnet.nn.modules.module import register_module_full_backward_hook as register_module_full_backward_hook
+from refnet.nn.modules.module import register_module_full_backward_pre_hook as register_module_full_backward_pre_hook
+from refnet.nn.modules.module import register_module_module_registration_hook as register_module_module_registration_hook
+from refnet.nn.modules.module import register_module_parameter_registration_hook as register_module_parameter_registration_hook
+from refnet.nn.modules.pooling import AdaptiveAvgPool1d as AdaptiveAvgPool1d
+from refnet.nn.modules.pooling import AdaptiveAvgPool2d as AdaptiveAvgPool2d
+from refnet.nn.modules.pooling import AdaptiveAvgPool3d as AdaptiveAvgPool3d
+from refnet.nn.modules.pooling import AdaptiveMaxPool1d as AdaptiveMaxPool1d
+from refnet.nn.modules.pooling import AdaptiveMaxPool2d as AdaptiveMaxPool2d
+from refnet.nn.modules.pooling import AdaptiveMaxPool3d as AdaptiveMaxPool3d
+from refnet.nn.modules.pooling import AvgPool1d as AvgPool1d
+from refnet.nn.modules.pooling import AvgPool2d as AvgPool2d
+from refnet.nn.modules.pooling import AvgPool3d as AvgPool3d
+from refnet.nn.modules.pooling import LPPool1d as LPPool1d
+from refnet.nn.modules.pooling import LPPool2d as LPPool2d
+from refnet.nn.modules.pooling import LPPool3d as LPPool3d
+from refnet.nn.modules.pooling import MaxPool1d as MaxPool1d
+from refnet.nn.modules.pooling import MaxPool2d as MaxPool2d
+from refnet.nn.modules.pooling import MaxPool3d as MaxPool3d
+from refnet.nn.modules.pooling import MaxUnpool1d as MaxUnpool1d
+from refnet.nn.modules.pooling import MaxUnpool2d as MaxUnpool2d
+from refnet.nn.modules.pooling import MaxUnpool3d as MaxUnpool3d
+
+__all__ = [
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "AlphaDropout",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "ELU",
+    "FeatureAlphaDropout",
+    "Flatten",
+    "Hardtanh",
+    "HuberLoss",
+    "Identity",
+    "L1Loss",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
+    "LazyLinear",
+    "LazyModuleMixin",
+    "LeakyReLU",
+    "Linear",
+    "LogSigmoid",
+    "LogSoftmax",
+    "MSELoss",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MaxUnpool3d",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "NLLLoss",
+    "ParameterDict",
+    "ParameterList",
+    "ReLU",
+    "ReLU6",
+    "Registration",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "SmoothL1Loss",
+    "Softmax",
+    "Softmax2d",
+    "Softmin",
+    "Softplus",
+    "Tanh",
+    "Threshold",
+    "Unflatten",
+    "clear_grad",
+    "indented",
+    "pairs",
+    "position",
+    "register_module_buffer_registration_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
+]

@@ -1,0 +1,91 @@
+"""In-place updates of bare arrays, the steps that optimizers are made of.
+
+Each rounds where torch rounds: after every operation in float32 and float64; once an update, from float32, in the
+half types. Numbers are taken in the array's type.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+from refnet import _dtype
+from refnet._tape import mode
+
+Array = Any
+
+
+def _update(kernel: Callable[..., None]) -> Callable[..., None]:
+    """Run `kernel` on float32 copies where the target is of a half type, and without numpy's warnings."""
+
+    @functools.wraps(kernel)
+    def run(target: Array, *operands: Any, **numbers: float) -> None:
+        if target.dtype not in _dtype.HALF:
+            mode.quiet.run(kernel, target, *operands, **numbers)
+            return
+        wide = target.astype(numpy.float32)
+        mode.quiet.run(kernel, wide, *(x.astype(numpy.float32) for x in operands), **numbers)
+        target[...] = wide
+
+    return run
+
+
+@_update
+def add(target: Array, x: Array, *, alpha: float) -> None:
+    """target <- target + alpha x"""
+    target += alpha * x
+
+
+@_update
+def scale(target: Array, *, factor: float) -> None:
+    """target <- factor target"""
+    target *= factor
+
+
+@_update
+def lerp(target: Array, x: Array, *, weight: float) -> None:
+    """target <- target + weight (x - target), computed from the nearer end"""
+    if weight < 0.5:
+        target += weight * (x - target)
+    else:
+        target[...] = x - (x - target) * (1 - weight)
+
+
+@_update
+def add_product(target: Array, x: Array, y: Array, *, value: float) -> None:
+    """target <- target + value x y"""
+    product = value * x
+    product *= y
+    target += product
+
+
+@_update
+def add_quotient(target: Array, x: Array, y: Array, *, value: float) -> None:
+    """target <- target + value x / y"""
+    quotient = value * x
+    quotient /= y
+    target += quotient
+
+
+@_update
+def root_of(target: Array, x: Array) -> None:
+    """target <- sqrt x"""
+    numpy.sqrt(x, out=target)
+
+
+@_update
+def divide(target: Array, *, divisor: float) -> None:
+    """target <- target / divisor"""
+    target /= divisor
+
+
+@_update
+def shift(target: Array, *, by: float) -> None:
+    """target <- target + by"""
+    target += by
+
+
+def number(x: Any) -> float:
+    """A hyperparameter as a Python number; it may be given as a tensor of one element."""
+    return x.item() if hasattr(x, "item") else x  # type: ignore[no-any-return]

@@ -1,0 +1,103 @@
+"""Stochastic gradient descent, with momentum."""
+
+from collections.abc import Callable
+from typing import Any
+
+from refnet._check import check
+from refnet._tape import wrap
+from refnet.optim._updates import add, number, scale
+from refnet.optim.optimizer import Optimizer, Params, check_implementation, check_lr, gradient_of, with_decay, written
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent.
+
+    At step t, with parameters theta and the gradient g_t of the loss at theta::
+
+        g <- -g_t if maximize else g_t
+        g <- g + weight_decay theta
+        b <- g at the first step, else momentum b + (1 - dampening) g         (if momentum)
+        g <- g + momentum b if nesterov else b                                (if momentum)
+        theta <- theta - lr g
+
+    The learning rate multiplies the velocity b when it is applied; texts that put it into the velocity,
+    v = momentum v - lr g, agree as long as lr does not change.
+
+    - lr: learning rate, a number or a tensor of one element.
+    - foreach, fused: accepted; there is one implementation. differentiable: NotImplementedError.
+
+    Raises ValueError for negative options, and for nesterov without momentum or with dampening.
+
+    >>> import refnet
+    >>> w = refnet.tensor([1.0], requires_grad=True)
+    >>> optimizer = SGD([w], lr=0.1, momentum=0.9)
+    >>> for _ in range(2):
+    ...     optimizer.zero_grad()
+    ...     (w * w).sum().backward()
+    ...     optimizer.step()
+    >>> round(w.item(), 4)  # 1 - 0.2 = 0.8, then 0.8 - 0.1 (0.9 * 2 + 1.6)
+    0.46
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: Any = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: Any = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        check_lr(lr)
+        check(not momentum < 0.0, lambda: f"Invalid momentum value: {momentum}", ValueError)
+        check(not weight_decay < 0.0, lambda: f"Invalid weight_decay value: {weight_decay}", ValueError)
+        check(
+            not nesterov or (momentum > 0 and dampening == 0),
+            lambda: "Nesterov momentum requires a momentum and zero dampening",
+            ValueError,
+        )
+        check_implementation("SGD", foreach, fused, differentiable)
+        options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
+        options |= {"nesterov": nesterov, "maximize": maximize}
+        super().__init__(params, {**options, "foreach": foreach, "differentiable": differentiable, "fused": fused})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        older = {"nesterov": False, "maximize": False, "foreach": None, "differentiable": False, "fused": False}
+        for group in self.param_groups:
+            for name, value in older.items():
+                group.setdefault(name, value)
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient; returns what `closure` returned."""
+        loss = self._evaluate(closure)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self._update(parameter, group)
+        return loss
+
+    def _update(self, parameter: Any, group: dict[str, Any]) -> None:
+        momentum, theta = group["momentum"], parameter._array
+        g = with_decay(gradient_of(parameter, group["maximize"]), theta, number(group["weight_decay"]))
+        if momentum != 0:
+            state = self.state[parameter]
+            velocity = state.get("momentum_buffer")
+            if velocity is None:
+                velocity = state["momentum_buffer"] = wrap(g.copy(), parameter.device)
+            else:
+                scale(velocity._array, factor=momentum)
+                add(velocity._array, g, alpha=1 - group["dampening"])
+                written(velocity)
+            if group["nesterov"]:
+                g = g.copy()
+                add(g, velocity._array, alpha=momentum)
+            else:
+                g = velocity._array
+        add(theta, g, alpha=-number(group["lr"]))
+        written(parameter)

@@ -1,0 +1,75 @@
+"""Fused multiply-add: a b + c with one rounding, as compiled code with contraction computes it.
+
+numpy rounds the product and then the sum. Where the exact product can be had, the sum is first *rounded to odd* in a
+wider format (if inexact, its last bit is set), which no later rounding can mistake for a tie or for an exact value.
+
+Reference: S. Boldo and G. Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms using rounding
+to odd", IEEE Trans. Computers 57(4), 2008.
+"""
+
+from typing import Any
+
+import numpy
+
+Array = Any
+
+_SPLIT = 134217729.0  # 2^27 + 1 cuts a float64 into two halves of 26 bits
+
+
+def fma32(x: Array, scale: float, shift: float) -> Array:
+    """x scale + shift for a float32 array and two float32 values, rounded once to float32.
+
+    >>> tie = numpy.array([2.0**-24 + 2.0**-46], numpy.float32)
+    >>> float(fma32(tie, 1.0, 1.0)[0]) == 1 + 2.0**-23  # just above a tie that would round to even, to 1
+    True
+    """
+    scale, shift = float(scale), float(shift)
+    total = x.astype(numpy.float64)
+    total *= scale  # exact: 24 + 24 bits fit in 53
+    if shift == 0:
+        return total.astype(numpy.float32)
+    total += shift
+    # A second rounding errs only where the first one landed on a tie of float32; its lower 28 bits are then zeros.
+    low_bits = total.view(numpy.int64) & 0xFFFFFFF
+    if numpy.count_nonzero(low_bits) < total.size:
+        doubtful = low_bits == 0
+        total[doubtful] = _add_to_odd(x[doubtful] * numpy.float64(scale), shift)
+    return total.astype(numpy.float32)
+
+
+def fma64(a: Array, b: Array, c: Array) -> Array:
+    """a b + c for float64 values, rounded once to float64; exact unless the product is below 1e-290 or so.
+
+    >>> x = 1 + 2.0**-52
+    >>> float(fma64(x, x, -1 - 2.0**-51)) == 2.0**-104
+    True
+    """
+    high, low = _exact_product(a, b)
+    upper, lower = _exact_sum(c, low)
+    top, rest = _exact_sum(high, upper)
+    return top + _add_to_odd(rest, lower)
+
+
+def _exact_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    """Knuth's two-sum: the rounded sum and what rounding lost."""
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
+
+
+def _exact_product(a: Array, b: Array) -> tuple[Array, Array]:
+    """Dekker's two-product: the rounded product and what rounding lost."""
+    product = a * b
+    a_high = _SPLIT * a - (_SPLIT * a - a)
+    b_high = _SPLIT * b - (_SPLIT * b - b)
+    a_low, b_low = a - a_high, b - b_high
+    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def _add_to_odd(a: Array, b: Array) -> Array:
+    """a + b; an inexact sum with an even last bit moves one step towards the exact one, where the bit is odd."""
+    total, lost = _exact_sum(numpy.asarray(a, numpy.float64), numpy.asarray(b, numpy.float64))
+    total = numpy.asarray(total)
+    even = (total.view(numpy.int64) & 1) == 0
+    towards = numpy.where(lost > 0, numpy.inf, -numpy.inf)
+    return numpy.where(even & (lost != 0), numpy.nextafter(total, towards), total)

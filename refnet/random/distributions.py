@@ -1,0 +1,193 @@
+"""The distributions on bare arrays: torch's CPU draws, word for word and bit for bit.
+
+Every function takes an engine and a count n, and gives n values in the order in which a tensor's memory is to be
+filled. w32 is the engine's next 32-bit word; w64 is two, the first of them the upper half. A draw of another
+distribution goes here if it is a formula over those words, and into a file of its own if it needs an algorithm.
+"""
+
+import math
+from typing import Any
+
+import numpy
+
+from refnet import _dtype
+from refnet.random._fma import fma32, fma64
+from refnet.random._normal import BLOCK, blocks32, blocks64, pairwise
+from refnet.random._permutation import permutation as permutation
+from refnet.random.generator import engine_of
+from refnet.random.mt19937 import MT19937
+
+Array = Any
+
+DIGITS = {  # bits of a significand
+    _dtype.float16.numpy: 11,
+    _dtype.bfloat16.numpy: 8,
+    _dtype.float32.numpy: 24,
+    _dtype.float64.numpy: 53,
+}
+_INT64_MAX = (1 << 63) - 1
+_WIDE = 1 << 28  # ranges from here on take 64-bit words
+
+
+def outermost_first(array: Array) -> list[int]:
+    """The dimensions of an array in the order of falling strides."""
+    return sorted(range(array.ndim), key=lambda d: -array.strides[d])
+
+
+# --- continuous ---------------------------------------------------------------------------------------------------
+
+
+def unit(engine: MT19937, n: int, dtype: Any) -> Array:
+    """Uniform on [0, 1): the lower 53 bits of w64 over 2^53 for float64, the lower 24 of w32 in float32 for the rest."""
+    if dtype == numpy.float64:
+        return (engine.words64(n) & (1 << 53) - 1).view(numpy.int64) * 2.0**-53
+    words = engine.words32(n) & numpy.uint32((1 << 24) - 1)
+    values = words.view(numpy.int32).astype(numpy.float32)
+    values *= numpy.float32(2.0**-24)
+    return values
+
+
+def uniform(engine: MT19937, n: int, dtype: Any, low: float = 0.0, high: float = 1.0) -> Array:
+    """Uniform on [low, high): u (high - low) + low with one rounding; where that gives `high`, `low` instead."""
+    u = unit(engine, n, dtype)
+    if low == 0 and high == 1 and u.dtype == dtype:
+        return u
+    a, b = u.dtype.type(low), u.dtype.type(high)
+    if a != 0 or b != 1:
+        u = (fma64 if dtype == numpy.float64 else fma32)(u, b - a, a)
+    values = u.astype(dtype, copy=False)
+    values[values == dtype.type(b)] = dtype.type(a)
+    return values
+
+
+def normal(
+    engine: MT19937, n: int, dtype: Any, mean: float = 0.0, std: float = 1.0, *, contiguous: bool = True
+) -> Array:
+    """Normal values. Sixteen or more for a contiguous tensor come in blocks; otherwise two at a time, in float64.
+
+    In blocks, a remainder of less than 16 is made by drawing the last 16 values anew.
+    """
+    if n < BLOCK or not contiguous:
+        return _narrow(fma64(pairwise(engine, n), std, mean), dtype)
+    half = dtype in _dtype.HALF
+    kind = numpy.dtype(numpy.float32) if half else dtype
+    blocks = blocks64 if dtype == numpy.float64 else blocks32
+    whole = n - n % BLOCK
+    u = unit(engine, whole if half else n, kind)  # of float types, torch draws the remainder, and drops it
+    out = numpy.empty(n, dtype)
+    out[:whole] = blocks(u[:whole], mean, std)
+    if whole < n:
+        out[-BLOCK:] = blocks(unit(engine, BLOCK, kind), mean, std)
+    return out
+
+
+def exponential(engine: MT19937, n: int, dtype: Any, rate: float = 1.0) -> Array:
+    """-log(1 - u) / rate, in float64 with the C library's log1p, rounded once."""
+    u = unit(engine, n, numpy.dtype(numpy.float64))
+    scale = -1.0 / rate
+    if dtype == numpy.float64:
+        return scale * _log1p(-u)
+    # numpy's log1p errs by a few float64 ulp. That shows only where rounding to the narrower type hangs by them.
+    fast = scale * numpy.log1p(-u)
+    slack = numpy.abs(fast) * 2.0**-48
+    low, high = (fast - slack).astype(numpy.float32), (fast + slack).astype(numpy.float32)
+    unsure = low != high
+    if unsure.any():
+        low[unsure] = scale * _log1p(-u[unsure])
+    return low.astype(dtype, copy=False)
+
+
+def _narrow(values: Array, dtype: Any) -> Array:
+    """From float64 to another floating type, to the half types by way of float32, as compiled code does it."""
+    return values.astype(_dtype.opmath(dtype)).astype(dtype, copy=False)
+
+
+def _log1p(x: Array) -> Array:
+    return numpy.fromiter(map(math.log1p, x.tolist()), numpy.float64, len(x))
+
+
+# --- discrete -----------------------------------------------------------------------------------------------------
+
+
+def bits(engine: MT19937, n: int, dtype: Any) -> Array:
+    """Uniform over all values from 0 that the type holds: up to its largest integer, or 2^digits for a floating type."""
+    if dtype in DIGITS:
+        digits = DIGITS[dtype]
+        words = engine.words64(n) if digits == 53 else engine.words32(n)
+        return (words % ((1 << digits) + 1)).astype(dtype)
+    if dtype == numpy.int64:
+        return (engine.words64(n) & _INT64_MAX).astype(dtype)
+    largest = 1 if dtype == numpy.bool_ else int(numpy.iinfo(dtype).max)
+    return (engine.words32(n) % (largest + 1)).astype(dtype)
+
+
+def integers(engine: MT19937, n: int, dtype: Any, low: int, count: int) -> Array:
+    """Uniform over the `count` integers from `low`: a word modulo count, plus low; all words where count is 2^64."""
+    words = engine.words32(n) if count < _WIDE else engine.words64(n)
+    if count == 1 << 64:
+        return words.view(numpy.int64).astype(dtype)
+    words -= words // words.dtype.type(count) * words.dtype.type(count)  # numpy's division is faster than its remainder
+    values = words.astype(numpy.int64)
+    values += low
+    return values.astype(dtype, copy=False)
+
+
+def bernoulli(engine: MT19937, n: int, p: float) -> Array:
+    """True with probability p, in steps of 2^-53; w64 modulo 2^53 against p 2^53 as integers."""
+    words = engine.words64(n)
+    words &= numpy.uint64((1 << 53) - 1)
+    return words < numpy.uint64(math.ceil(p * 2.0**53))
+
+
+def bernoulli_each(engine: MT19937, p: Array) -> Array:
+    """True with the probability that each element of p gives, by a uniform of p's precision."""
+    kind = numpy.dtype(numpy.float64 if p.dtype == numpy.float64 else numpy.float32)
+    return unit(engine, p.size, kind).reshape(p.shape) < p
+
+
+def multinomial(engine: MT19937, weights: Array, n: int, replacement: bool) -> Array:
+    """n indices for each row of weights, with probability proportional to them.
+
+    - one, or without replacement: the n largest of weights / q with q ~ Exp(1), which orders them as repeated draws
+      without replacement would (P. Efraimidis and P. Spirakis, 2006);
+    - with replacement: the place of a uniform in the running sums.
+    """
+    rows = len(weights)
+    kind = _dtype.opmath(weights.dtype)
+    if not replacement or n == 1:
+        q = numpy.empty_like(weights)  # drawn in the order of its memory, which is that of the weights
+        by_stride = q.transpose(outermost_first(q))
+        by_stride[...] = exponential(engine, q.size, q.dtype).reshape(by_stride.shape)
+        scores = (weights.astype(kind) / q.astype(kind)).astype(weights.dtype)
+        if n == 1:
+            return scores.argmax(axis=1).reshape(rows, 1)
+        return numpy.argsort(-scores, axis=1, kind="stable")[:, :n]
+    out = numpy.empty((rows, n), numpy.int64)
+    for row in range(rows):
+        sums = numpy.cumsum(weights[row], dtype=kind)
+        sums = sums / sums[-1]
+        sums[-1] = 1
+        out[row] = numpy.searchsorted(sums.astype(numpy.float64), unit(engine, n, numpy.dtype(numpy.float64)))
+    return out
+
+
+# --- dropout ------------------------------------------------------------------------------------------------------
+
+
+def dropout_noise(generator: Any, like: Array, p: float) -> Array:
+    """What dropout multiplies by: bernoulli(1 - p) / (1 - p), in the shape, dtype and memory order of the array `like`.
+
+    Values are drawn as the memory of the result lies: that of `like` where it is dense. For feature dropout, `like` is
+    an empty (N, C, 1, ...) array. The caller handles p = 0, p = 1, evaluation and empty inputs, which draw nothing.
+
+    >>> from refnet.random.generator import Generator
+    >>> dropout_noise(Generator().manual_seed(0), numpy.empty(5, numpy.float32), 0.5)
+    array([2., 0., 2., 0., 2.], dtype=float32)
+    """
+    noise = numpy.empty_like(like, order="K")
+    kept = bernoulli(engine_of(generator, "dropout"), noise.size, 1 - p)
+    kind = _dtype.opmath(noise.dtype)
+    values = numpy.array([0, kind.type(1) / kind.type(1 - p)], kind).astype(noise.dtype)
+    memory = noise.transpose(outermost_first(noise))
+    memory[...] = values[kept.view(numpy.uint8)].reshape(memory.shape)
+    return noise
