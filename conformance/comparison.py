@@ -25,9 +25,11 @@ from conformance.case import (
 )
 from conformance.draw import Array, numpy_dtype
 from conformance.layout import Arranged, applies, arrange, first_row_repeated, memory_format
-from conformance.oracle import Key, Truth, with_changed_inputs
+from conformance.oracle import Key, Truth, reference_candidate, with_changed_inputs
 from conformance.record import Record
 from conformance.verdict import Verdict, judge
+
+Strides = dict[str, tuple[int, ...] | None]  # of torch's results, by name
 
 
 def compare(case: Case, candidate: Candidate) -> list[Record]:
@@ -48,7 +50,8 @@ class _Run:
             for differentiable in sample.differentiable
         ]
         self.inputs = [arrange(array, name) for array, name in zip(sample.arrays, wanted, strict=True)]
-        self.seeds = [None if array is None else arrange(array, layout) for array in truth.cotangents]
+        seeds_layout = "" if layout == EXPANDED else layout  # cotangents differ from row to row
+        self.seeds = [None if array is None else arrange(array, seeds_layout) for array in truth.cotangents]
         self.seeds_given = [None if arranged is None else _bits(arranged.array) for arranged in self.seeds]
         self.gaps = [_gap_bits(arranged) for arranged in self.inputs]
         self.given = sample.with_arrays([arranged.array for arranged in self.inputs])
@@ -63,6 +66,8 @@ class _Comparison:
         self.case = case
         self.candidate = candidate
         self.judged: dict[Key, tuple[Array, Record]] = {}  # what the candidate gave, and what was said about it
+
+    # --- running -------------------------------------------------------------------------------------------------
 
     @cached_property
     def truth(self) -> Truth:
@@ -97,11 +102,12 @@ class _Comparison:
             return
 
         base = _Run(self.candidate, self.truth, "", self.truth.order)
-        yield from self.results(self.truth, base, "", self.truth.order)
+        strides = {value.name: value.strides for value in self.truth.reference.outputs}
+        yield from self.results(self.truth, base, "", self.truth.order, strides)
         if OUTPUT in base.result.raised:
             return
         if UNCHANGED in self.case.checks:
-            yield self.unchanged(base, "")
+            yield self.unchanged(base)
         if REPEAT in self.case.checks:
             yield self.repeat(base)
         if LAYOUTS in self.case.checks:
@@ -127,17 +133,16 @@ class _Comparison:
             return self.fail(ERROR, "", "message", f"does not name {', '.join(lacking)}; {got}; {wanted}")
         return self.passed(ERROR, "", _line(mine.message))
 
-    def results(self, truth: Truth, run: _Run, layout: str, order: int) -> Iterator[Record]:
-        """Outputs, then gradients, then second order: as many as were asked for."""
-        yield from self.outputs(truth, run, layout)
+    def results(self, truth: Truth, run: _Run, prefix: str, order: int, strides: Strides) -> Iterator[Record]:
+        """Outputs, then gradients, then second order: as many as were asked for. `prefix` is the layout's name."""
+        yield from self.outputs(truth, run, prefix or OUTPUT, strides)
         if OUTPUT in run.result.raised or not any(array is not None for array in truth.cotangents):
             return
         for check, level in ((GRADIENT, 1), (SECOND, 2)):
             if level <= order:
-                yield from self.derivatives(truth, run, check, layout)
+                yield from self.derivatives(truth, run, check, f"{prefix} {check}".strip())
 
-    def outputs(self, truth: Truth, run: _Run, layout: str) -> Iterator[Record]:
-        check = f"layout {layout}" if layout else OUTPUT
+    def outputs(self, truth: Truth, run: _Run, check: str, strides: Strides) -> Iterator[Record]:
         raised = run.result.raised.get(OUTPUT)
         if raised is not None:
             yield self.raised(check, raised)
@@ -148,31 +153,30 @@ class _Comparison:
             yield self.fail(check, "out", "shape", f"the results are ({names[0]}), but should be ({names[1]})")
             return
         for torch, oracle, mine in zip(theirs, truth.oracle.outputs, ours, strict=True):
-            yield self.output(truth, check, torch, oracle, mine, layout)
+            yield self.output(truth, check, torch, oracle, mine, strides.get(torch.name))
         for name, given, left in zip(truth.sample.names, truth.sample.arrays, truth.reference.after, strict=True):
             if _bits(given) != _bits(left):  # torch changes this input: so must the candidate
                 key = (OUTPUT, f"{name} after")
-                yield self.judge(truth, key, run.values[key], check, layout)
+                yield self.judge(truth, key, run.values[key], check)
 
-    def output(self, truth: Truth, check: str, torch: Value, oracle: Value, mine: Value, layout: str) -> Record:
-        name = torch.name
+    def output(
+        self, truth: Truth, check: str, torch: Value, oracle: Value, mine: Value, strides: tuple[int, ...] | None
+    ) -> Record:
+        """One result: its numbers, whether it requires a gradient, and its memory format."""
         if torch.array is None or mine.array is None:
             return self.plain(check, torch, oracle, mine)
-        found = self.judge(truth, (OUTPUT, name), mine.array, check, layout)
+        found = self.judge(truth, (OUTPUT, torch.name), mine.array, check)
         if found.status == record.FAIL:
             return found
-        if torch.requires_grad != mine.requires_grad and mine.requires_grad is not None:
+        if mine.requires_grad not in (None, torch.requires_grad):
             category = "missing-gradient" if torch.requires_grad else "extra-gradient"
-            return self.fail(check, name, category, f"requires_grad is {mine.requires_grad}, in torch {torch.requires_grad}")
-        if MEMORY_FORMAT in self.case.checks and mine.strides is not None and torch.strides is not None:
-            wanted = torch
-            if layout:
-                wanted = self.reference_strides(layout).get(name, torch)
-            shape = torch.array.shape
-            formats = memory_format(shape, mine.strides), memory_format(shape, wanted.strides or ())
-            if formats[0] != formats[1]:
-                strides = f"strides {mine.strides}, torch's {wanted.strides}"
-                return self.fail(check, name, "layout", f"{formats[0]}, but should be {formats[1]}: {strides}")
+            message = f"requires_grad is {mine.requires_grad}, in torch {torch.requires_grad}"
+            return self.fail(check, torch.name, category, message)
+        if MEMORY_FORMAT in self.case.checks and mine.strides is not None and strides is not None:
+            got, wanted = memory_format(mine.array.shape, mine.strides), memory_format(mine.array.shape, strides)
+            if got != wanted:
+                message = f"{got}, but should be {wanted}: strides {mine.strides}, torch's {strides}"
+                return self.fail(check, torch.name, "layout", message)
         return found
 
     def plain(self, check: str, torch: Value, oracle: Value, mine: Value) -> Record:
@@ -188,8 +192,7 @@ class _Comparison:
         texts = ["a tensor" if v.array is not None else repr(v.plain) for v in (mine, torch)]
         return self.fail(check, torch.name, "value", f"{texts[0]}, but should be {texts[1]}")
 
-    def derivatives(self, truth: Truth, run: _Run, check: str, layout: str) -> Iterator[Record]:
-        shown = f"layout {layout} {check}" if layout else check
+    def derivatives(self, truth: Truth, run: _Run, check: str, shown: str) -> Iterator[Record]:
         refused = truth.reference.raised.get(check) or truth.reference.raised.get(GRADIENT)
         if refused is not None:
             message = f"torch has no {check} here: {refused.kind}: {_line(refused.message)}"
@@ -219,9 +222,9 @@ class _Comparison:
             elif mine is None:
                 yield self.fail(shown, name, "missing-gradient", "this input gets no gradient")
             else:
-                yield self.judge(truth, (check, name), mine, shown, layout)
+                yield self.judge(truth, (check, name), mine, shown)
 
-    def unchanged(self, run: _Run, layout: str) -> Record:
+    def unchanged(self, run: _Run) -> Record:
         """Inputs keep their bits, unless torch changes them; cotangents and the gaps between elements keep theirs."""
         torch_left = self.truth.reference.after
         for i, (name, arranged) in enumerate(zip(self.truth.sample.names, run.inputs, strict=True)):
@@ -256,18 +259,20 @@ class _Comparison:
         """The same sample from other memory; an expanded one has numbers of its own, and so a truth of its own."""
         truth = self.truth
         if layout == EXPANDED:
-            truth = self.expanded_truth() or truth
+            truth = self.expanded or truth
             if truth is self.truth:
                 return
         elif not any(applies(array, layout) for array in truth.sample.arrays):
             return
-        run = _Run(self.candidate, truth, layout, min(self.truth.order, 1))
-        yield from self.results(truth, run, layout, min(self.truth.order, 1))
+        order = min(truth.order, 1)  # without create_graph: the plain backward pass
+        run = _Run(self.candidate, truth, layout, order)
+        yield from self.results(truth, run, f"layout {layout}", order, self.torch_strides(truth, layout))
         if OUTPUT not in run.result.raised and UNCHANGED in self.case.checks and layout != EXPANDED:
-            found = self.unchanged(run, layout)
-            yield replace(found, check=f"layout {layout} {UNCHANGED}")
+            yield replace(self.unchanged(run), check=f"layout {layout} {UNCHANGED}")
 
-    def expanded_truth(self) -> Truth | None:
+    @cached_property
+    def expanded(self) -> Truth | None:
+        """The same case with the first row of every differentiable input repeated."""
         sample = self.truth.sample
         flags = [
             differentiable and applies(array, EXPANDED)
@@ -277,22 +282,19 @@ class _Comparison:
             return None
         arrays = [first_row_repeated(a) if flag else a for a, flag in zip(sample.arrays, flags, strict=True)]
         case = replace(self.case, checks=self.case.checks - {SECOND})
-        truth = _ExpandedTruth(case, sample.with_arrays(arrays), EXPANDED)
+        truth = Truth(case, sample.with_arrays(arrays), EXPANDED)
         return None if OUTPUT in truth.forward.raised else truth
 
-    def reference_strides(self, layout: str) -> dict[str, Value]:
-        """What strides torch's results have for inputs in this layout."""
-        if layout not in self._strides:
-            from conformance.oracle import reference_candidate
-
-            truth = self.truth if layout != EXPANDED else self._expanded
-            run = _Run(reference_candidate(), truth, layout, 0) if truth is not None else None
-            self._strides[layout] = {value.name: value for value in run.result.outputs} if run else {}
-        return self._strides[layout]
+    def torch_strides(self, truth: Truth, layout: str) -> Strides:
+        """What strides torch's own results have for inputs in this layout."""
+        if MEMORY_FORMAT not in self.case.checks:
+            return {}
+        run = _Run(reference_candidate(), truth, layout, 0)
+        return {value.name: value.strides for value in run.result.outputs}
 
     # --- one tensor ----------------------------------------------------------------------------------------------
 
-    def judge(self, truth: Truth, key: Key, mine: Array | None, check: str, layout: str) -> Record:
+    def judge(self, truth: Truth, key: Key, mine: Array | None, check: str) -> Record:
         """The verdict on one tensor; the same bits in another layout get the same verdict."""
         reference, oracle = truth.references[key], truth.truths.get(key)
         if mine is None or reference is None:
@@ -343,3 +345,31 @@ class _Comparison:
 def _bits(array: Array) -> bytes:
     found: bytes = numpy.ascontiguousarray(array).tobytes()
     return found
+
+
+def _gap_bits(arranged: Arranged) -> bytes:
+    """What lies between the elements of a gapped array."""
+    return _bits(arranged.storage[..., 1::2]) if arranged.storage.size > arranged.array.size else b""
+
+
+def _same(left: Array, right: Array) -> bool:
+    return left.dtype == right.dtype and left.shape == right.shape and _bits(left) == _bits(right)
+
+
+def _line(message: str) -> str:
+    """The first line of a message, short enough for a table."""
+    first = message.strip().partition("\n")[0]
+    return first if len(first) <= 300 else first[:297] + "..."
+
+
+def _difference(before: Array, after: Array) -> str:
+    """Where two arrays first differ, bit for bit."""
+    if before.shape != after.shape or before.dtype != after.dtype:
+        return f"{before.dtype}{list(before.shape)} became {after.dtype}{list(after.shape)}"
+    width = before.dtype.itemsize
+    rows = [numpy.frombuffer(_bits(a), numpy.uint8).reshape(-1, width) for a in (before, after)]
+    changed = (rows[0] != rows[1]).any(axis=1)
+    place = int(changed.argmax())
+    index = [int(i) for i in numpy.unravel_index(place, before.shape)]
+    values = [numpy.ascontiguousarray(a).reshape(-1)[place] for a in (before, after)]
+    return f"{int(changed.sum())} of {changed.size} elements changed, first at {index}: {values[0]} became {values[1]}"

@@ -8,7 +8,7 @@ import numpy
 from conformance.case import CHANNELS_LAST, EXPANDED, GAPPED, TRANSPOSED
 from conformance.draw import Array, is_floating
 
-_LEAST_RANK = {TRANSPOSED: 2, GAPPED: 1, EXPANDED: 1, CHANNELS_LAST: 4}
+_LEAST_RANK = {TRANSPOSED: 2, GAPPED: 1, EXPANDED: 2, CHANNELS_LAST: 4}
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Arranged:
 
 def applies(array: Array, layout: str) -> bool:
     """Whether the array has this layout at all: `channels-last` needs 4 or 5 dimensions, for instance."""
-    if layout == EXPANDED:
-        return array.ndim >= 1 and array.shape[0] > 1
+    if layout == EXPANDED:  # a vector would become n equal numbers, whose rounding errors all have one sign
+        return array.ndim >= 2 and array.shape[0] > 1
     return array.ndim >= _LEAST_RANK[layout] and not (layout == CHANNELS_LAST and array.ndim > 5)
 
 

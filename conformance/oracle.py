@@ -13,7 +13,7 @@ from typing import Any
 import ml_dtypes
 import numpy
 
-from conformance.candidates.protocol import Result
+from conformance.candidates.protocol import Candidate, Result
 from conformance.case import GRADIENT, OUTPUT, SECOND, Case, Sample
 from conformance.draw import Array, is_floating
 from conformance.verdict import Scale, unit
@@ -28,6 +28,12 @@ def _sides() -> tuple[Any, Any]:
     from conformance.candidates.torch import Oracle, Torch
 
     return Torch("torch reference"), Oracle()
+
+
+def reference_candidate() -> Candidate:
+    """torch at the case's dtype, as a candidate."""
+    found: Candidate = _sides()[0]
+    return found
 
 
 class Truth:
@@ -54,10 +60,10 @@ class Truth:
         if not self.order:
             return []
         rng = self.case.rng(f"cotangents {self.purpose}")
-        arrays = [value for value in self.forward.outputs if value.array is not None]
+        arrays = [(v.array, v.requires_grad) for v in self.forward.outputs if v.array is not None]
         return [
-            rng.standard_normal(value.array.shape).astype(value.array.dtype) if value.requires_grad else None
-            for value in arrays
+            numpy.asarray(rng.standard_normal(array.shape)).astype(array.dtype) if wanted else None
+            for array, wanted in arrays
         ]
 
     @cached_property

@@ -74,6 +74,7 @@ class Namespace:
                 }
                 outputs = self._flatten(self._call(operation, sample, tensors))
                 result.outputs = [value for value, _ in outputs]
+                result.after = tuple(self.to_array(tensor) for tensor in tensors)
                 if any(array is not None for array in cotangents):
                     stage = GRADIENT
                     tensor_outputs = [tensor for value, tensor in outputs if value.array is not None]
@@ -84,7 +85,7 @@ class Namespace:
                     if order > 1:
                         stage = SECOND
                         result.second = self._arrays(self._second(pairs, inputs, gradients, directions))
-                result.after = tuple(self.to_array(tensor) for tensor in tensors)
+                    result.after = tuple(self.to_array(tensor) for tensor in tensors)
         except Exception as error:
             result.raised[stage] = Raised.of(error, self._unsupported(error))
         return result

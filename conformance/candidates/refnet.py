@@ -1,10 +1,25 @@
 """refnet as a candidate: public names only. The only file that imports refnet."""
 
+from typing import Any
+
+import ml_dtypes
+
 from conformance.candidates.namespace import Namespace
+from conformance.draw import Array
 
 
-def load(device: str = "cpu") -> Namespace:
+class Refnet(Namespace):
+    """refnet on arrays; bfloat16 leaves it as 16 bits, because `numpy()` refuses it as torch's does."""
+
+    def to_array(self, tensor: Any) -> Array:
+        tensor = tensor.detach().cpu()
+        if tensor.dtype is self.torch.bfloat16:
+            return tensor.view(self.torch.int16).numpy().view(ml_dtypes.bfloat16)
+        return tensor.numpy()
+
+
+def load(device: str = "cpu") -> Refnet:
     """refnet on a device."""
     import refnet
 
-    return Namespace(refnet, "refnet", device)
+    return Refnet(refnet, "refnet", device)

@@ -42,7 +42,7 @@ class Pointwise(Primitive):
         for x in inputs:
             if isinstance(x, TensorBase):
                 array = x._array
-                arrays.append(array if array.dtype is compute else array.astype(compute))
+                arrays.append(array if array.dtype is compute else _cast(array, compute))
             else:
                 arrays.append(_number(x, compute))
         try:
@@ -95,6 +95,11 @@ class Floating(Pointwise):
 
 class Comparison(Pointwise):
     """An elementwise primitive that promotes its operands and gives bool; it has no gradient."""
+
+
+def _cast(array: Array, compute: Any) -> Array:
+    """A copy in another type; what is expanded becomes row-major, as in torch."""
+    return array.astype(compute, order="C" if 0 in array.strides else "K")
 
 
 def _number(x: Any, compute: Any) -> Any:
@@ -158,7 +163,8 @@ def add(xp: Any, x: Array, y: Array, *, alpha: Any = 1) -> Array:
     """out = x + alpha y        dL/dx = g        dL/dy = alpha g"""
     if alpha == 1:
         return xp.add(x, y)
-    return xp.add(x, xp.multiply(y, alpha))
+    _check_alpha(xp, x, y, alpha)
+    return xp.add(x, y * alpha)
 
 
 add.vjp(x=lambda g: g, y=lambda g, alpha: g if alpha == 1 else g * alpha)
@@ -175,7 +181,15 @@ def sub(xp: Any, x: Array, y: Array, *, alpha: Any = 1) -> Array:
                 "a mask, use the `~` or `logical_not()` operator instead."
             ),
         )
-    return xp.subtract(x, y if alpha == 1 else xp.multiply(y, alpha))
+    _check_alpha(xp, x, y, alpha)
+    return xp.subtract(x, y if alpha == 1 else y * alpha)
+
+
+def _check_alpha(xp: Any, x: Array, y: Array, alpha: Any) -> None:
+    check(
+        not isinstance(alpha, float) or xp.result_type(x, y).kind == "f",
+        lambda: "For integral input tensors, argument alpha must not be a floating point number.",
+    )
 
 
 sub.vjp(x=lambda g: g, y=lambda g, alpha: g * -alpha)
@@ -221,8 +235,8 @@ def _check_divisor(y: Array) -> None:
     check(not integer or numpy.all(y != 0), lambda: "ZeroDivisionError")
 
 
-floor_divide.vjp(x=lambda g: g * 0, y=lambda g: g * 0)
-trunc_divide.vjp(x=lambda g: g * 0, y=lambda g: g * 0)
+floor_divide.vjp(x=lambda g: g.new_zeros(g.shape), y=lambda g: g.new_zeros(g.shape))
+trunc_divide.vjp(x=lambda g: g.new_zeros(g.shape), y=lambda g: g.new_zeros(g.shape))
 
 
 def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = None) -> Any:
@@ -292,13 +306,15 @@ def power(xp: Any, x: Array, y: Array) -> Array:
         negative = y < 0  # 1 / x^|y|, truncated, as torch computes it
         magnitude = xp.power(x, xp.abs(y))
         return xp.where(negative, (magnitude == 1) * 1 + (magnitude == -1) * -1, magnitude).astype(magnitude.dtype)
-    return xp.power(x, y) if not isinstance(y, int | float) or not hasattr(x, "dtype") else x**y
+    if not hasattr(x, "dtype"):
+        return xp.ascontiguousarray(xp.power(x, y))  # row-major also for a transposed y, as torch's is
+    return x**y if isinstance(y, int | float) else xp.power(x, y)
 
 
 def _power_base(g: Any, x: Any, y: Any) -> Any:
     if isinstance(y, TensorBase):
         return where(eq(y, 0), 0.0, g * (y * power(x, sub(y, 1))))
-    return g * 0 if y == 0 else g * (power(x, y - 1) * y)
+    return g.new_zeros(g.shape) if y == 0 else g * (power(x, y - 1) * y)
 
 
 def _power_exponent(g: Any, x: Any, y: Any, out: Any) -> Any:
@@ -338,7 +354,7 @@ def sign(xp: Any, x: Array) -> Array:
     return xp.where(xp.isnan(signs), signs.dtype.type(0), signs) if x.dtype.kind == "f" else signs
 
 
-sign.vjp(x=lambda g: g * 0)
+sign.vjp(x=lambda g: g.new_zeros(g.shape))
 
 
 @Floating
@@ -783,7 +799,7 @@ def round(xp: Any, x: Array, *, decimals: int = 0) -> Array:
 
 
 for _step in (floor, ceil, trunc, round):
-    _step.vjp(x=lambda g: g * 0)
+    _step.vjp(x=lambda g: g.new_zeros(g.shape))
 
 
 # --- comparison and logic -----------------------------------------------------------------------------------------
@@ -984,15 +1000,31 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Any 
     return add(input, true_divide(mul(tensor1, value), tensor2), out=out)
 
 
+@Pointwise
+def _replace_special(xp: Any, x: Array, *, nan: float, posinf: float, neginf: float) -> Array:
+    """out = x, with nan and the infinities replaced        dL/dx = g where x is finite, g 0 elsewhere"""
+    return xp.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+
+_replace_special.vjp(x=lambda g, x: g * x.isfinite())
+
+
 def nan_to_num(input: Any, nan: Any = None, posinf: Any = None, neginf: Any = None, *, out: Any = None) -> Any:
-    """input with nan replaced by `nan` (0), and the infinities by `posinf`, `neginf` (the type's extremes)."""
+    """input with nan replaced by `nan` (0), and the infinities by `posinf`, `neginf` (the type's extremes).
+
+    >>> import refnet
+    >>> refnet.nan_to_num(refnet.tensor([float("nan"), float("inf"), 1.0]), posinf=9.0)
+    tensor([0., 9., 1.])
+    """
     if not input.is_floating_point():
         return _maybe_out(input.clone(), out, "nan_to_num")
     limits = _dtype.finfo(input.dtype)
-    result = where(isnan(input), 0.0 if nan is None else nan, input)
-    result = where(eq(input, math.inf), limits.max if posinf is None else posinf, result)
-    result = where(eq(input, -math.inf), limits.min if neginf is None else neginf, result)
-    return _maybe_out(result, out, "nan_to_num")
+    values = {
+        "nan": 0.0 if nan is None else nan,
+        "posinf": limits.max if posinf is None else posinf,
+        "neginf": limits.min if neginf is None else neginf,
+    }
+    return _replace_special(input, out=out, **values)
 
 
 def logit(input: Any, eps: Any = None, *, out: Any = None) -> Any:

@@ -545,7 +545,7 @@ pad_constant.vjp(x=lambda g, pads: pad_constant(g, pads=tuple((-a, -b) for a, b 
 @Primitive
 def reversed_dims(xp: Any, x: Array, *, dims: Shape) -> Array:
     """x with the order of the given dimensions reversed        dL/dx = g reversed likewise"""
-    return xp.array(xp.flip(x, dims), order="K")
+    return xp.array(xp.flip(x, dims), order="C" if 0 in x.strides else "K")
 
 
 reversed_dims.vjp(x=lambda g, dims: reversed_dims(g, dims=dims))

@@ -1,0 +1,69 @@
+"""Progress of a run: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections import Counter
+from types import TracebackType
+from typing import Any, Self
+
+from conformance.case import Case
+from conformance.record import Record
+
+EVERY = 10.0  # seconds between plain lines
+
+
+class Progress:
+    """Counts cases as they finish; shows rate, time left and failures. Every failing case is named at once."""
+
+    def __init__(self, total: int, terminal: bool | None = None) -> None:
+        self.total, self.done, self.bad = total, 0, 0
+        self.statuses: Counter[str] = Counter()
+        self.began = self.spoke = time.monotonic()
+        self.bar: Any = None
+        if sys.stderr.isatty() if terminal is None else terminal:
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            columns = (
+                TextColumn("comparing"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[note]}"),
+                TimeRemainingColumn(),
+            )
+            from rich.console import Console
+
+            self.bar = Bar(*columns, console=Console(stderr=True), transient=True)
+            self.task = self.bar.add_task("", total=total, note="")
+
+    def __enter__(self) -> Self:
+        if self.bar is not None:
+            self.bar.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def __call__(self, case: Case, records: list[Record]) -> None:
+        """One more case is done."""
+        self.done += 1
+        self.statuses.update(record.status for record in records)
+        wrong = next((record for record in records if record.bad), None)
+        if wrong is not None:
+            self.bad += 1
+            self._say(f"{wrong.status} {case.id}: {wrong.check} {wrong.tensor}: {wrong.message.partition(chr(10))[0]}")
+        rate = self.done / max(time.monotonic() - self.began, 1e-9)
+        note = f"{rate:.0f} cases/s, {self.bad} failing"
+        if self.bar is not None:
+            self.bar.update(self.task, completed=self.done, note=note)
+        elif time.monotonic() - self.spoke > EVERY:
+            left = (self.total - self.done) / rate
+            self._say(f"{self.done}/{self.total} cases, {note}, {left:.0f} s left")
+            self.spoke = time.monotonic()
+
+    def _say(self, line: str) -> None:
+        if self.bar is not None:
+            self.bar.console.print(line, markup=False, highlight=False)
+        else:
+            print(line, file=sys.stderr, flush=True)

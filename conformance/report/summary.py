@@ -1,0 +1,86 @@
+"""summary.md: what a reader wants to know first."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from conformance.record import BAD, KNOWN, PASS, STATUSES, UNSUPPORTED
+from conformance.run import Outcome
+
+SHOWN = 50  # failures written out; the rest are in records.csv
+
+
+def summary(outcome: Outcome, frame: Any, about: dict[str, Any]) -> str:
+    """The report as Markdown."""
+    import jinja2
+
+    failures = frame[frame["status"].isin(BAD)]
+    template = jinja2.Template(
+        Path(__file__).with_name("summary.md.j2").read_text(encoding="utf-8"), keep_trailing_newline=True
+    )
+    return template.render(
+        about=about,
+        verdict=verdict(outcome),
+        cases=len(outcome.cases),
+        records=len(frame),
+        statuses=_counts(frame, "status", STATUSES),
+        grades=_counts(frame[(frame["status"] == PASS) & (frame["grade"] != "")], "grade"),
+        families=_families(frame),
+        failures=failures.head(SHOWN).to_dict("records"),
+        more=max(len(failures) - SHOWN, 0),
+        known=_reasons(frame[frame["status"] == KNOWN]),
+        unsupported=_reasons(frame[frame["status"] == UNSUPPORTED]),
+        widest=_widest(frame),
+        quote=shlex.quote,
+    )
+
+
+def verdict(outcome: Outcome) -> str:
+    """One word on the whole."""
+    if outcome.failures:
+        return f"{len(outcome.failures)} FAILURES"
+    return "conforms" if outcome.complete else "incomplete"
+
+
+def _counts(frame: Any, column: str, order: tuple[str, ...] = ()) -> str:
+    counts = frame[column].astype(str).value_counts()
+    names = [*order, *(name for name in counts.index if name not in order)]
+    rows = [(name, int(counts.get(name, 0))) for name in names if counts.get(name, 0)]
+    return _table(rows, [column, "comparisons"])
+
+
+def _families(frame: Any) -> str:
+    """Pass / fail / unsupported per family, with the kinds of check that were made."""
+    import pandas
+
+    table = pandas.crosstab(frame["family"].astype(str), frame["status"].astype(str))
+    table = table[[status for status in STATUSES if status in table.columns]]
+    table.insert(0, "cases", frame.groupby(frame["family"].astype(str))["case"].nunique())
+    kinds = frame["check"].astype(str).str.partition(" ")[0]
+    for kind in ("output", "gradient", "second-order", "layout", "error"):
+        table[kind] = (kinds == kind).groupby(frame["family"].astype(str)).sum()
+    found: str = table.to_markdown()
+    return found
+
+
+def _reasons(frame: Any) -> str:
+    """How often each operation gave each reason."""
+    if frame.empty:
+        return ""
+    counted = frame.groupby([frame["operation"].astype(str), frame["message"]]).size()
+    rows = [(operation, reason.replace("|", "\\|"), n) for (operation, reason), n in counted.items()]
+    return _table(rows, ["operation", "reason", "comparisons"])
+
+
+def _widest(frame: Any) -> str:
+    passed = frame[(frame["status"] == PASS) & frame["z"].notna()]
+    top = passed.sort_values("z", ascending=False).head(10)
+    rows = [(r.case, r.check, r.tensor, f"{r.z:.2f}", r.grade) for r in top.itertuples()]
+    return _table(rows, ["case", "check", "tensor", "z", "grade"])
+
+
+def _table(rows: list[Any], headers: list[str]) -> str:
+    from tabulate import tabulate
+
+    found: str = tabulate(rows, headers, tablefmt="pipe")
+    return found
