@@ -15,7 +15,7 @@ import numpy
 
 from conformance.candidates.protocol import Candidate, Result
 from conformance.case import GRADIENT, OUTPUT, SECOND, Case, Sample
-from conformance.draw import Array, is_floating
+from conformance.draw import Array, is_floating, numpy_dtype
 from conformance.verdict import Scale, unit
 
 PROBES = 4
@@ -115,21 +115,24 @@ class Truth:
         truth = numpy.asarray(self.truths[key], dtype=numpy.float64)
         reference = self.references[key]
         double = reference is not None and reference.dtype == numpy.float64
-        error, conditioning = self._lowered if double else self._native
+        error, conditioning, arithmetic = self._lowered if double else self._native
         factor = unit(numpy.float64) / unit(numpy.float32) if double else 1.0
         nothing = numpy.zeros(truth.shape)
-        return Scale(error.get(key, nothing) * factor, conditioning.get(key, nothing) * factor)
+        found = (part.get(key, nothing) * factor for part in (error, conditioning, arithmetic))
+        return Scale(*found)
 
     @cached_property
-    def _native(self) -> tuple[dict[Key, Array], dict[Key, Array]]:
+    def _native(self) -> "Scales":
         return self._probe(_same)
 
     @cached_property
-    def _lowered(self) -> tuple[dict[Key, Array], dict[Key, Array]]:
+    def _lowered(self) -> "Scales":
         return self._probe(_to_float32)
 
-    def _probe(self, lower: "Move") -> tuple[dict[Key, Array], dict[Key, Array]]:
-        """E and D of every tensor, from the sample after `lower`."""
+    def _probe(self, lower: "Move") -> "Scales":
+        """E, D and M of every tensor, from the sample after `lower`."""
+        from conformance.monte_carlo import MonteCarlo
+
         torch, oracle = _sides()
         error, conditioning = _MeanSquare(), _MeanSquare()
         centre = with_changed_inputs(self._evaluate(oracle, lambda x: upcast(lower(x))), self.sample)
@@ -153,10 +156,18 @@ class Truth:
                 return move_inside_rounding(lower(array), k)
 
             conditioning.add(with_changed_inputs(self._evaluate(oracle, jittered), self.sample), centre)
-        return error.roots(), conditioning.roots()
+        # The half types add in float32, so their sums add no error of their own.
+        dtype = numpy.dtype(numpy.float32) if self.case.dtype == "float64" else numpy_dtype(self.case.dtype)
+        arithmetic = _MeanSquare()
+        for k in range(PROBES):
+            disturbed = MonteCarlo(unit(dtype), k + 1, sums=dtype.itemsize > 2)
+            run = self._evaluate(disturbed, lambda x: upcast(lower(x)))
+            arithmetic.add(with_changed_inputs(run, self.sample), centre)
+        return error.roots(), conditioning.roots(), arithmetic.roots()
 
 
 Move = Callable[[Array], Array]
+Scales = tuple[dict[Key, Array], dict[Key, Array], dict[Key, Array]]  # E, D, M
 
 
 class _MeanSquare:

@@ -9,11 +9,12 @@ operation and its data:
     u   half the distance from 1 to the next number: 2^-24 for float32
     E   torch's own error, rms over inputs moved by a few representable steps
     D   how far t moves when every input moves inside its own rounding interval: conditioning
+    M   how far t moves when every operation on the way is rounded at random (`monte_carlo.py`)
 
-    A^2 = (u t)^2 + (E^2 + e^2 (D^2 + (u t)^2)) / 2 + eta^2,    e^2 = median of E^2 / (D^2 + (u t)^2) over the tensor
+    A^2 = (u t)^2 + (E^2 + e^2 S^2) / 2 + M^2 + eta^2,    S^2 = D^2 + M^2 + (u t)^2,    e^2 = median of E^2 / S^2
 
-(the median lifts the elements where torch was lucky). The candidate is as good as torch where z = |c - t| / A <= 8.
-Because A >= u |t|, whatever is within 8 u |t| passes without E and D, which are the costly part: they are asked for
+over the tensor (the median lifts the elements where torch was lucky). The candidate is as good as torch where z = |c - t| / A <= 8.
+Because A >= u |t|, whatever is within 8 u |t| passes without E, D and M, which are the costly part: they are asked for
 only when an element does not settle.
 
 >>> import numpy
@@ -48,6 +49,7 @@ class Scale:
 
     error: Array  # E
     conditioning: Array  # D
+    arithmetic: Array | float = 0.0  # M
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,12 @@ def allowed_scale(truth: Array, scale: Scale, dtype: Any) -> Array:
     """A, element by element."""
     with numpy.errstate(all="ignore"):
         floor = (unit(dtype) * truth) ** 2
-        spread = scale.conditioning**2 + floor
+        spread = scale.conditioning**2 + scale.arithmetic**2 + floor
         ratio = scale.error**2 / spread
         known = ratio[spread > 0]
         typical = float(numpy.median(known)) if known.size else 0.0
         eta = float(ml_dtypes.finfo(dtype).smallest_subnormal)
-        squared = floor + (scale.error**2 + typical * spread) / 2 + eta**2
+        squared = floor + (scale.error**2 + typical * spread) / 2 + scale.arithmetic**2 + eta**2
     return numpy.sqrt(squared)
 
 
@@ -183,10 +185,11 @@ def _floats(
     probes = _own_error(r, t) if scale is None else scale()
     error_scale = numpy.where(finite, numpy.nan_to_num(probes.error, posinf=0.0), 0.0)
     conditioning = numpy.where(finite, numpy.nan_to_num(probes.conditioning, posinf=0.0), 0.0)
-    scale_a = allowed_scale(magnitude, Scale(error_scale, conditioning), dtype)
+    arithmetic = numpy.where(finite, numpy.nan_to_num(probes.arithmetic, posinf=0.0), 0.0)
+    scale_a = allowed_scale(magnitude, Scale(error_scale, conditioning, arithmetic), dtype)
     z = error / scale_a
     allowed = LAMBDA * scale_a
-    nothing = (magnitude == 0) & (error_scale == 0) & (conditioning == 0) & finite
+    nothing = (magnitude == 0) & (error_scale == 0) & (conditioning == 0) & (arithmetic == 0) & finite
     wrong = nothing & (error > 0)
     if wrong.any():
         return failure("structural-zero", wrong, "must be exactly zero", error, numpy.zeros_like(allowed))

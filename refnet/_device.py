@@ -101,11 +101,19 @@ def strided(array: Array, shape: tuple[int, ...], strides: tuple[int, ...], offs
 def storage(array: Array) -> Array:
     """The whole allocation that `array` looks into, as a flat array."""
     owner = array
-    while isinstance(owner.base, type(array)) and owner.base.dtype == array.dtype:
-        owner = owner.base
+    while (below := _below(owner)) is not None and below.dtype == array.dtype:
+        owner = below
     if not owner.flags.c_contiguous:
         owner = owner.transpose(sorted(range(owner.ndim), key=lambda d: -owner.strides[d]))
     return owner.reshape(-1)
+
+
+def _below(array: Array) -> Array | None:
+    """The array that this one is a view of; numpy's as_strided puts an object of its own between them."""
+    base = array.base
+    if base is not None and not isinstance(base, type(array)):
+        base = getattr(base, "base", None)
+    return base if isinstance(base, type(array)) else None
 
 
 def address(array: Array) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 from refnet import _dtype, _tape
 from refnet._check import check
-from refnet._ops.index import replace, take
+from refnet._ops.index import overwrite, replace, take
 from refnet._ops.shape import view_index
 from refnet._tape import TensorBase
 
@@ -58,13 +58,14 @@ def update(self: Any, function: Callable[..., Any], *args: Any, **kwargs: Any) -
 def fill(self: Any, values: Any, name: str) -> Any:
     """Overwrite the whole of self with bare values that depend on no tensor (random draws, constants); returns self."""
     check_writable(self, name)
-    requires = self.requires_grad
+    recording = _tape.mode.grad and self.requires_grad
+    past = _tape.edge_of(self) if recording else None
     self._array[...] = values
     self._version_cell[0] += 1
-    if requires and _tape.mode.grad:
-        nothing = self.detach()
-        _tape.record(replace, (None, None), {}, nothing)
-        _take_history(self, nothing)
+    if recording:  # what was overwritten gets a gradient of zeros
+        filled = self.detach()
+        _tape.record(overwrite, (past, None), {}, filled)
+        _take_history(self, filled)
     return self
 
 

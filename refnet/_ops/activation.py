@@ -25,7 +25,7 @@ def hardtanh(xp: Any, x: Array, *, low: float, high: float) -> Array:
     return xp.minimum(x.dtype.type(high), xp.maximum(x.dtype.type(low), x))
 
 
-hardtanh.vjp(x=lambda g, x, low, high: where((x <= low) | (x >= high), 0, g))
+hardtanh.vjp(x=lambda g, x, low, high: where((x > low) & (x < high), g, 0))
 
 
 @Pointwise
@@ -49,7 +49,7 @@ def elu(xp: Any, x: Array, *, alpha: float, scale: float, input_scale: float) ->
 
 elu.vjp(
     x=lambda g, x, alpha, scale, input_scale: where(
-        x > 0, g * scale, g * (exp(x * input_scale) * (scale * alpha * input_scale))
+        x <= 0, g * (exp(x * input_scale) * (scale * alpha * input_scale)), g * scale
     )
 )
 
@@ -67,7 +67,7 @@ softplus.vjp(x=lambda g, x, beta, limit: where(x * beta > limit, g, g * sigmoid(
 @Pointwise
 def log_sigmoid(xp: Any, x: Array) -> Array:
     """out = min(x, 0) - ln(1 + e^-|x|)        dL/dx = g sigmoid(-x)"""
-    return xp.minimum(x, x.dtype.type(0)) - xp.log1p(xp.exp(-xp.abs(x)))
+    return xp.ascontiguousarray(xp.minimum(x, x.dtype.type(0)) - xp.log1p(xp.exp(-xp.abs(x))))
 
 
 log_sigmoid.vjp(x=lambda g, x: g * sigmoid(-x))

@@ -13,6 +13,7 @@ import numpy
 
 Array = Any
 
+_CHUNK = 1 << 13  # elements per pass, so that the temporaries stay in cache
 _SPLIT = 134217729.0  # 2^27 + 1 cuts a float64 into two halves of 26 bits
 
 
@@ -24,17 +25,19 @@ def fma32(x: Array, scale: float, shift: float) -> Array:
     True
     """
     scale, shift = float(scale), float(shift)
-    total = x.astype(numpy.float64)
-    total *= scale  # exact: 24 + 24 bits fit in 53
-    if shift == 0:
-        return total.astype(numpy.float32)
-    total += shift
-    # A second rounding errs only where the first one landed on a tie of float32; its lower 28 bits are then zeros.
-    low_bits = total.view(numpy.int64) & 0xFFFFFFF
-    if numpy.count_nonzero(low_bits) < total.size:
-        doubtful = low_bits == 0
-        total[doubtful] = _add_to_odd(x[doubtful] * numpy.float64(scale), shift)
-    return total.astype(numpy.float32)
+    out = numpy.empty_like(x)
+    for start in range(0, len(x), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        total = x[chunk].astype(numpy.float64)
+        total *= scale  # exact: 24 + 24 bits fit in 53
+        total += shift
+        # A second rounding errs only where the first landed on a tie of float32; its lower 28 bits are then zeros.
+        low_bits = total.view(numpy.int64) & 0xFFFFFFF
+        if shift != 0 and numpy.count_nonzero(low_bits) < len(total):
+            doubtful = low_bits == 0
+            total[doubtful] = _add_to_odd(x[chunk][doubtful] * numpy.float64(scale), shift)
+        out[chunk] = total
+    return out
 
 
 def fma64(a: Array, b: Array, c: Array) -> Array:

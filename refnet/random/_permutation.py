@@ -22,7 +22,7 @@ def permutation(engine: MT19937, n: int) -> Array:
     """torch's random permutation of 0, ..., n-1 as int64; it takes max(n - 1, 0) words.
 
     >>> permutation(MT19937(0), 5)
-    array([4, 1, 2, 0, 3])
+    array([4, 0, 1, 3, 2])
     """
     steps = max(n - 1, 0)
     step = numpy.arange(n)

@@ -182,7 +182,7 @@ def dropout_noise(generator: Any, like: Array, p: float) -> Array:
 
     >>> from refnet.random.generator import Generator
     >>> dropout_noise(Generator().manual_seed(0), numpy.empty(5, numpy.float32), 0.5)
-    array([2., 0., 2., 0., 2.], dtype=float32)
+    array([0., 0., 2., 0., 0.], dtype=float32)
     """
     noise = numpy.empty_like(like, order="K")
     kept = bernoulli(engine_of(generator, "dropout"), noise.size, 1 - p)

@@ -5,14 +5,13 @@ dimensions (`.t()`, channels last) fills as its memory lies, and a view with gap
 A tensor on a GPU gets the values that it would get on the CPU.
 """
 
-import math
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy
 
-from refnet import _dtype
+from refnet import _dtype, _tape
 from refnet._check import check
 from refnet._device import to_numpy
 from refnet._inplace import check_writable, fill
@@ -47,7 +46,7 @@ def fill_from(self: Any, generator: Any, draw: Draw, name: str) -> Any:
     check_writable(self, name)
     array = self._array
     dims = outermost_first(array)
-    values = draw(engine, array.size, array.dtype).reshape([array.shape[d] for d in dims])
+    values = _tape.mode.quiet.run(draw, engine, array.size, array.dtype).reshape([array.shape[d] for d in dims])
     return fill(self, self.device.xp.asarray(values.transpose(numpy.argsort(dims))), name)
 
 
@@ -169,9 +168,9 @@ def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     floating.
 
     >>> import refnet
-    >>> _ = refnet.manual_seed(0)
+    >>> _ = refnet.manual_seed(1)
     >>> refnet.empty(5).bernoulli_(0.3)
-    tensor([0., 1., 1., 0., 0.])
+    tensor([1., 1., 1., 1., 0.])
     """
     if isinstance(p, TensorBase):
         return _bernoulli_each(self, p, generator)
@@ -282,10 +281,10 @@ def _largest(d: _dtype.dtype) -> int:
 
 def _cast(value: int, d: _dtype.dtype) -> int:
     """An integer through the floating type d and back; beyond its range, the smallest int64, as a C cast gives."""
-    rounded = float(
-        numpy.asarray(float(numpy.float32(value)) if d in (_dtype.float16, _dtype.bfloat16) else value).astype(d.numpy)
-    )
-    return int(rounded) if math.isfinite(rounded) and _INT64_MIN <= rounded < -_INT64_MIN else _INT64_MIN
+    through = numpy.float32 if d.numpy in _dtype.HALF else numpy.float64  # as compiled code converts to a half type
+    with numpy.errstate(over="ignore"):
+        rounded = float(numpy.asarray(value).astype(through).astype(d.numpy))
+    return int(rounded) if _INT64_MIN <= rounded < -_INT64_MIN else _INT64_MIN
 
 
 def _round_up(low: int, d: _dtype.dtype, digits: int) -> int:
