@@ -21,7 +21,6 @@ from conformance.case import (
     SECOND,
     UNCHANGED,
     Case,
-    Sample,
 )
 from conformance.draw import Array, numpy_dtype
 from conformance.layout import Arranged, applies, arrange, first_row_repeated, memory_format
@@ -199,6 +198,9 @@ class _Comparison:
             yield self.record(shown, "", record.UNSUPPORTED, message=message)
             return
         raised = run.result.raised.get(check)
+        first = run.result.raised.get(GRADIENT)
+        if raised is None and first is not None and first.unsupported:
+            raised = first  # without a gradient there is no second order either
         if raised is not None:
             yield self.raised(shown, raised)
             return
@@ -297,8 +299,11 @@ class _Comparison:
     def judge(self, truth: Truth, key: Key, mine: Array | None, check: str) -> Record:
         """The verdict on one tensor; the same bits in another layout get the same verdict."""
         reference, oracle = truth.references[key], truth.truths.get(key)
-        if mine is None or reference is None:
+        if mine is None:
             return self.fail(check, key[1], "missing-gradient", "nothing to compare")
+        if reference is None:  # a second derivative that torch leaves out is zero
+            zero = numpy.zeros_like(mine)
+            return self.of_verdict(check, key[1], judge(mine, zero, zero.astype(numpy.float64)), mine.size)
         same_truth = truth is self.truth
         if same_truth and key in self.judged and _same(self.judged[key][0], mine):
             return replace(self.judged[key][1], check=check)

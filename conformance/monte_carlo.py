@@ -40,18 +40,17 @@ SUMMING = (
 
 
 class Disturbed(TorchDispatchMode):
-    """Disturbs every float64 result by up to `u`, and the inputs of sums by more if `sums`."""
+    """Disturbs every float64 result by up to `u`, and the inputs of sums by more."""
 
-    def __init__(self, u: float, seed: int, sums: bool) -> None:
+    def __init__(self, u: float, seed: int) -> None:
         super().__init__()
-        self.u, self.sums = u, sums
-        self.seed = seed
+        self.u, self.seed = u, seed
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func._schema.name.removeprefix("aten::")
         if name in EXACT:
             return func(*args, **(kwargs or {}))
-        if self.sums and any(part in name for part in SUMMING):
+        if any(part in name for part in SUMMING):
             args = self._spread(args)
         result = func(*args, **(kwargs or {}))
         if name.endswith("_") and not name.startswith("_"):
@@ -81,15 +80,15 @@ class Disturbed(TorchDispatchMode):
 
 
 def _rounds(x: Any) -> bool:
-    return isinstance(x, torch.Tensor) and x.dtype == torch.float64 and x.numel() > 0
+    return isinstance(x, torch.Tensor) and x.dtype == torch.float64 and x.numel() > 0 and not x._is_zerotensor()
 
 
 class MonteCarlo(Oracle):
     """The oracle, with disturbed arithmetic."""
 
-    def __init__(self, u: float, seed: int, sums: bool) -> None:
+    def __init__(self, u: float, seed: int) -> None:
         super().__init__()
-        self.mode = Disturbed(u, seed, sums)
+        self.mode = Disturbed(u, seed)
 
     @contextmanager
     def context(self) -> Iterator[None]:

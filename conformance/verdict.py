@@ -157,9 +157,12 @@ def _floats(
         return Verdict(FAIL, category, message, index, *values, worst, bound, int(wrong.sum()), allowed is not None)
 
     if exact:
-        wrong = _signed_class(c) != _signed_class(r)
+        smallest = float(ml_dtypes.finfo(dtype).smallest_normal)  # below it a flush to zero is no other class
+        signed = _signed_class(c, smallest)
+        wrong = (signed != _signed_class(r, smallest)) & (signed != _signed_class(rounded, smallest))
         if wrong.any():
-            return failure("non-finite", wrong, "are of another class than torch's (NaN, +-inf, +-0, finite)")
+            what = "are of another class than torch's and the oracle's (NaN, +-inf, +-0, finite)"
+            return failure("non-finite", wrong, what)
     mine = _class(c)
     wrong = (mine != _class(rounded)) & (mine != _class(r))
     if wrong.any():
@@ -217,9 +220,10 @@ def _class(array: Array) -> Array:
     return numpy.where(numpy.isnan(array), 1, numpy.where(numpy.isinf(array), numpy.where(array > 0, 2, 3), 0))
 
 
-def _signed_class(array: Array) -> Array:
-    """The class, with 4 for +0 and 5 for -0."""
-    return numpy.where(array == 0, numpy.where(numpy.signbit(array), 5, 4), _class(array))
+def _signed_class(array: Array, smallest: float) -> Array:
+    """The class, with 4 for +0 and 5 for -0, flushed subnormals included."""
+    tiny = numpy.abs(array) < smallest
+    return numpy.where(tiny, numpy.where(numpy.signbit(array), 5, 4), _class(array))
 
 
 def _first(wrong: Array) -> tuple[int, ...]:

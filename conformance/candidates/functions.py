@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 
 from conformance.candidates.protocol import Raised, Result, Value
-from conformance.case import GRADIENT, OUTPUT, Operation, Sample, substitute
+from conformance.case import GRADIENT, OUTPUT, SECOND, Operation, Sample, substitute
 from conformance.draw import Array
 
 
@@ -47,11 +47,14 @@ class Functions:
             output = getattr(self.module, operation.short)(*args, **kwargs)
             parts = list(output) if isinstance(output, list | tuple) else [output]
             names = [f"out[{i}]" for i in range(len(parts))] if isinstance(output, list | tuple) else ["out"]
+            result.after = sample.arrays
             result.outputs = [Value(name, numpy.asarray(part)) for name, part in zip(names, parts, strict=True)]
             if any(array is not None for array in cotangents):
                 stage = GRADIENT
                 result.gradients = self._gradients(operation, sample, args, kwargs, cotangents)
-            result.after = sample.arrays
+                if order > 1:
+                    stage = SECOND
+                    raise NotImplementedError(f"{self.name} is a module of functions: it has no second order")
         except Exception as error:
             unsupported = str(error) if isinstance(error, NotImplementedError) else ""
             result.raised[stage] = Raised.of(error, unsupported)

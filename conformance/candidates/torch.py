@@ -28,6 +28,8 @@ class Torch(Namespace):
 
     def to_array(self, tensor: Any) -> Array:
         tensor = tensor.detach() if self.device == "cpu" else tensor.detach().cpu()
+        if tensor._is_zerotensor():  # stands for zeros without having memory
+            tensor = tensor.clone()
         if tensor.dtype == torch.bfloat16:
             return tensor.view(torch.uint16).numpy().view(_BFLOAT16)
         return tensor.numpy()

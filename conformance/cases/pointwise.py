@@ -8,6 +8,7 @@ from conformance.cases import (
     FORWARD,
     GAPPED,
     MEMORY_FORMAT,
+    SECOND,
     SIZES,
     TRANSPOSED,
     Case,
@@ -69,13 +70,17 @@ SMOOTH = (*ANYWHERE, *POSITIVE, *INSIDE_ONE, "tan", "cosh", *KINKED, *STEPS)
 
 
 def unary() -> list[Case]:
-    """Every function: every size that straddles a vector width, four dtypes, a large matrix, and special values."""
+    """Every function: every size that straddles a vector width, four dtypes, a large matrix, and special values.
+
+    Special values come in one layout only: torch itself gives other signs of zero and other NaN gradients where strides
+    keep it from its vector kernels.
+    """
     cases: list[Case] = []
     for name in SMOOTH:
         cases += ops(name, [args(smooth(name, size)) for size in SIZES])
         cases += ops(name, [args(smooth(name)), args(smooth(name, 0)), args(smooth(name, 2, 3, 4, 5))])
         cases += ops(name, [args(smooth(name, 5, 7))], dtypes=FLOATS[1:])
-        cases += ops(name, [args(special(3))], dtypes=FLOATS[:2], exact=True)
+        cases += ops(name, [args(special(3))], dtypes=FLOATS[:2], exact=True, checks=CHECKS - {SECOND}, layouts=())
     for name in PREDICATES:
         cases += ops(name, [args(special(3)), args(normal(5, 7))], dtypes=FLOATS, checks=FORWARD)
     return cases
@@ -131,7 +136,7 @@ def binary() -> list[Case]:
         cases += ops(name, [args(normal(*a), positive(*b)) for a, b in SHAPES], checks=FORWARD)
         cases += ops(name, [args(normal(17), values([3, -2, 5, 7] * 4 + [1]))], dtypes=("int64", "int32"), checks=FORWARD)
     for name in ("maximum", "minimum"):
-        cases += ops(name, [args(tied(33), tied(33)), args(special(), tied(17))], exact=True)
+        cases += ops(name, [args(tied(33), tied(33)), args(special(), tied(17))], exact=True, layouts=())
     for name in ("add", "sub", "mul", "div"):
         cases += ops(name, [args(special(2), special(2))], exact=True)
     for name in COMPARISONS:

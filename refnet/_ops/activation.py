@@ -49,7 +49,7 @@ def elu(xp: Any, x: Array, *, alpha: float, scale: float, input_scale: float) ->
 
 elu.vjp(
     x=lambda g, x, alpha, scale, input_scale: where(
-        x <= 0, g * (exp(x * input_scale) * (scale * alpha * input_scale)), g * scale
+        x > 0, g * scale, g * (exp(x * input_scale) * (scale * alpha * input_scale))
     )
 )
 
@@ -67,7 +67,8 @@ softplus.vjp(x=lambda g, x, beta, limit: where(x * beta > limit, g, g * sigmoid(
 @Pointwise
 def log_sigmoid(xp: Any, x: Array) -> Array:
     """out = min(x, 0) - ln(1 + e^-|x|)        dL/dx = g sigmoid(-x)"""
-    return xp.ascontiguousarray(xp.minimum(x, x.dtype.type(0)) - xp.log1p(xp.exp(-xp.abs(x))))
+    out = xp.minimum(x, x.dtype.type(0)) - xp.log1p(xp.exp(-xp.abs(x)))
+    return xp.array(out, order="C")  # torch's is row-major whatever the input
 
 
 log_sigmoid.vjp(x=lambda g, x: g * sigmoid(-x))
@@ -81,7 +82,7 @@ def silu(xp: Any, x: Array) -> Array:
 
 def _silu_rule(g: Any, x: Any) -> Any:
     s = sigmoid(x)
-    return g * (s * (x * (1 - s) + 1))
+    return g * (s * (x * sigmoid(-x) + 1))
 
 
 silu.vjp(x=_silu_rule)

@@ -22,11 +22,13 @@ from typing import Any
 
 from refnet import _dtype
 from refnet._device import strided
+from refnet._memory_format import suggests_channels_last
 from refnet._tape import Primitive
 
 Array = Any
 Ints = tuple[int, ...]
 
+_FEW = 32  # windows an image below which the images of a batch share a GEMM
 _CHUNK = 1 << 22  # bytes of copied windows at a time: what a core's second-level cache holds a few times over
 
 
@@ -49,43 +51,47 @@ def padded(xp: Any, x: Array, padding: Ints) -> Array:
     return out
 
 
-def windows(x: Array, kernel: Ints, stride: Ints, dilation: Ints) -> Array:
-    """A view (N, C, *P, *K) of every window of x (N, C, *I)."""
-    lead, n = x.shape[:2], len(kernel)
-    places = tuple(output_size(x.shape[2 + d], kernel[d], stride[d], 0, dilation[d]) for d in range(n))
-    steps = x.strides[2:]
-    return strided(
-        x,
-        (*lead, *places, *kernel),
-        (
-            *x.strides[:2],
-            *(step * s for step, s in zip(steps, stride, strict=True)),
-            *(step * d for step, d in zip(steps, dilation, strict=True)),
-        ),
-    )
-
-
 def columns(xp: Any, x: Array, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> Array:
-    """im2col: the windows of x, copied to (N, G, C/G K, P) with K = prod(kernel) and P the number of windows."""
-    seen = windows(padded(xp, x, padding), kernel, stride, dilation)  # (N, C, *P, *K)
+    """im2col: the windows of x, copied to (N, G, C/G K, P) with K = prod(kernel) and P the number of windows.
+
+    One dimension at a time, the last one first: (N, C, H, W) -> (N, C, KW, H, PW) -> (N, C, KH, KW, PH, PW). Only the
+    first copy is element by element; the others move whole rows of windows, which are contiguous by then.
+    """
     n = len(kernel)
-    order = (0, 1, *range(2 + n, 2 + 2 * n), *range(2, 2 + n))  # (N, C, *P, *K) -> (N, C, *K, *P)
+    axis = n + 1  # each step puts a kernel dimension at the front, and the next dimension to unroll slides here
+    seen = padded(xp, x, padding)
+    for k, s, d in zip(reversed(kernel), reversed(stride), reversed(dilation), strict=True):
+        shape, steps = seen.shape, seen.strides
+        places = output_size(shape[axis], k, s, 0, d)
+        seen = strided(
+            seen,
+            (*shape[:2], k, *shape[2:axis], places, *shape[axis + 1 :]),
+            (*steps[:2], steps[axis] * d, *steps[2:axis], steps[axis] * s, *steps[axis + 1 :]),
+        )
+        seen = xp.ascontiguousarray(seen)
     rows = x.shape[1] // groups * math.prod(kernel)
-    return seen.transpose(order).reshape(x.shape[0], groups, rows, math.prod(seen.shape[2 : 2 + n]))
+    return seen.reshape(x.shape[0], groups, rows, math.prod(seen.shape[2 + n :]))
 
 
 def fold(
     xp: Any, cols: Array, shape: Ints, places: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
 ) -> Array:
     """The adjoint of `columns`: add every entry of (N, G, C/G K, P) back where it was copied from."""
-    cols = cols.reshape(*shape[:2], *kernel, *places)
-    out = xp.zeros((*shape[:2], *(n + 2 * p for n, p in zip(shape[2:], padding, strict=True))), cols.dtype)
-    for k in product(*map(range, kernel)):
-        where = tuple(
-            slice(i * d, i * d + s * (m - 1) + 1, s) for i, d, s, m in zip(k, dilation, stride, places, strict=True)
-        )
-        out[(..., *where)] += cols[(slice(None), slice(None), *k)]
-    return out[(..., *(slice(p, p + n) for n, p in zip(shape[2:], padding, strict=True)))]
+    n = len(kernel)
+    axis = n + 1
+    cols = cols.reshape(*shape[:2], *kernel, *places)  # and from there the steps of `columns` backwards
+    for d in range(n):
+        k, s, step, m = kernel[d], stride[d], dilation[d], places[d]
+        size = shape[2 + d] + 2 * padding[d]
+        if k == 1 and s == 1 and size == m:
+            cols = cols[:, :, 0]
+            continue
+        out = xp.zeros((*shape[:2], *cols.shape[3 : axis + 1], size, *cols.shape[axis + 2 :]), cols.dtype)
+        for i in range(k):
+            where = slice(i * step, i * step + s * (m - 1) + 1, s)
+            out[(slice(None),) * axis + (where,)] += cols[:, :, i]
+        cols = out
+    return cols[(..., *(slice(p, p + size) for size, p in zip(shape[2:], padding, strict=True)))]
 
 
 def _grouped(w: Array, groups: int) -> Array:
@@ -93,15 +99,15 @@ def _grouped(w: Array, groups: int) -> Array:
     return w.reshape(groups, w.shape[0] // groups, math.prod(w.shape[1:]))
 
 
-def _is_channels_last(xp: Any, x: Array) -> bool:
-    return x.ndim in (4, 5) and not x.flags.c_contiguous and xp.moveaxis(x, 1, -1).flags.c_contiguous
-
-
 def _finish(xp: Any, out: Array, like: tuple[Array, ...], dtype: Any) -> Array:
     """`out` in the operands' type, and channels-last where one of them is, as torch lays it out."""
-    out = out.astype(dtype, copy=False)
-    if any(_is_channels_last(xp, x) for x in like):
-        return xp.moveaxis(xp.ascontiguousarray(xp.moveaxis(out, 1, -1)), -1, 1)
+    if out.dtype is not dtype:
+        out = out.astype(dtype)
+    if out.ndim > 3 and any(suggests_channels_last(x.shape, x.strides) for x in like):
+        laid_out = xp.empty((out.shape[0], *out.shape[2:], out.shape[1]), dtype)  # (N, *P, O)
+        laid_out = xp.moveaxis(laid_out, -1, 1)
+        laid_out[...] = out
+        return laid_out
     return xp.ascontiguousarray(out)
 
 
@@ -111,32 +117,89 @@ def _batches(count: int, bytes_each: int) -> list[slice]:
     return [slice(i, min(i + step, count)) for i in range(0, count, step)]
 
 
+def _is_depthwise(w_shape: Ints, groups: int) -> bool:
+    """One input and one output channel a group, so that no GEMM has anything to sum over but the kernel."""
+    return w_shape[1] == 1 and w_shape[0] == groups > 1
+
+
+def _shifts(kernel: Ints, stride: Ints, dilation: Ints, places: Ints) -> list[tuple[Ints, tuple[Any, ...]]]:
+    """Each kernel position, and where in the padded input it lies for all windows together."""
+    return [
+        (
+            k,
+            (
+                ...,
+                *(slice(i * d, i * d + s * (m - 1) + 1, s) for i, s, d, m in zip(k, stride, dilation, places, strict=True)),
+            ),
+        )
+        for k in product(*map(range, kernel))
+    ]
+
+
 # --- the map ------------------------------------------------------------------------------------------------------
 
 
 @Primitive
-def conv(xp: Any, x: Array, w: Array, *, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> Array:
-    """out[n,o,i] = sum_ck x[n,c,i s + k d - p] w[o,c,k]    dL/dx = conv_input(g, w)    dL/dw = conv_weight(g, x)
+def conv(
+    xp: Any, x: Array, w: Array, b: Array = None, *, stride: Ints, padding: Ints, dilation: Ints, groups: int
+) -> Array:
+    """out[n,o,i] = b[o] + sum_ck x[n,c,i s + k d - p] w[o,c,k]
 
-    By im2col and GEMM, for as many images at a time as fit the cache.
+    dL/dx = conv_input(g, w)        dL/dw = conv_weight(g, x)        dL/db = sum_ni g[n,o,i]
+
+    By im2col and GEMM for as many images at a time as fit the cache; depthwise convolutions by multiplying and adding
+    shifted images.
     """
     kernel = w.shape[2:]
     places = _places(x.shape[2:], kernel, stride, padding, dilation)
     compute = _dtype.opmath(x.dtype)
-    rows = _grouped(w.astype(compute, copy=False), groups)
-    out = xp.empty((x.shape[0], groups, w.shape[0] // groups, math.prod(places)), compute)
-    if math.prod(rows.shape) == 0:
+    batch, outputs, windows = x.shape[0], w.shape[0], math.prod(places)
+    out = xp.empty((batch, outputs, *places), compute)
+    if x.size == 0 or w.size == 0:
         out[...] = 0
+    elif _is_depthwise(w.shape, groups):
+        _depthwise(xp, x, w, out, stride, padding, dilation)
     else:
-        size = x.shape[1] * math.prod(kernel) * math.prod(places) * out.itemsize
-        for some in _batches(x.shape[0], size):
+        rows = _grouped(w.astype(compute, copy=False), groups)
+        split = out.reshape(batch, groups, outputs // groups, windows)
+        size = x.shape[1] * math.prod(kernel) * windows * out.itemsize
+        for some in _batches(batch, size):
             cols = columns(xp, x[some].astype(compute, copy=False), kernel, stride, padding, dilation, groups)
-            xp.matmul(rows, cols, out=out[some])
-    return _finish(xp, out.reshape(x.shape[0], w.shape[0], *places), (x, w), x.dtype)
+            if windows < _FEW and cols.shape[0] > 1:  # one GEMM for all images: (N, G, CK, P) -> (G, CK, N P)
+                together = cols.transpose(1, 2, 0, 3)
+                found = rows @ together.reshape(*together.shape[:2], -1)
+                split[some] = found.reshape(groups, -1, cols.shape[0], windows).transpose(2, 0, 1, 3)
+            else:
+                xp.matmul(rows, cols, out=split[some])
+    _add_bias(out, b)
+    return _finish(xp, out, (x, w), x.dtype)
+
+
+def _add_bias(out: Array, b: Array | None) -> None:
+    if b is not None:
+        out += b.astype(out.dtype, copy=False).reshape(-1, *(1,) * (out.ndim - 2))
+
+
+def _depthwise(xp: Any, x: Array, w: Array, out: Array, stride: Ints, padding: Ints, dilation: Ints) -> None:
+    """out[n,c,i] = sum_k x[n,c,i s + k d - p] w[c,k], in blocks that stay in the cache from shift to shift."""
+    shifts = _shifts(w.shape[2:], stride, dilation, out.shape[2:])
+    weights = w.astype(out.dtype, copy=False)
+    for n, some in product(range(x.shape[0]), _batches(x.shape[1], 8 * out.itemsize * math.prod(out.shape[2:]))):
+        image = padded(xp, x[n, some].astype(out.dtype, copy=False), padding)
+        term = xp.empty_like(out[n, some])
+        for number, (k, where) in enumerate(shifts):
+            factor = weights[(some, 0, *k)].reshape(-1, *(1,) * len(k))
+            if number == 0:
+                xp.multiply(image[where], factor, out=out[n, some])
+            else:
+                xp.multiply(image[where], factor, out=term)
+                out[n, some] += term
 
 
 @conv.variant
-def conv_naive(xp: Any, x: Array, w: Array, *, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> Array:
+def conv_naive(
+    xp: Any, x: Array, w: Array, b: Array = None, *, stride: Ints, padding: Ints, dilation: Ints, groups: int
+) -> Array:
     """The definition: in two dimensions seven loops (batch, output channel, row, column, input channel, kernel)."""
     places = _places(x.shape[2:], w.shape[2:], stride, padding, dilation)
     compute = _dtype.opmath(x.dtype)
@@ -148,17 +211,21 @@ def conv_naive(xp: Any, x: Array, w: Array, *, stride: Ints, padding: Ints, dila
         for i, k in product(product(*map(range, places)), product(*map(range, w.shape[2:]))):
             at = tuple(a * s + b * d for a, s, b, d in zip(i, stride, k, dilation, strict=True))
             out[(n, o, *i)] += image[(n, channel, *at)] * w[(o, c, *k)].astype(compute)
+    _add_bias(out, b)
     return _finish(xp, out, (x, w), x.dtype)
 
 
 @conv.variant
-def conv_im2col(xp: Any, x: Array, w: Array, *, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> Array:
+def conv_im2col(
+    xp: Any, x: Array, w: Array, b: Array = None, *, stride: Ints, padding: Ints, dilation: Ints, groups: int
+) -> Array:
     """Copy every window into a column, then one GEMM an image and group."""
     compute = _dtype.opmath(x.dtype)
     cols = columns(xp, x.astype(compute, copy=False), w.shape[2:], stride, padding, dilation, groups)
     out = _grouped(w.astype(compute, copy=False), groups) @ cols  # (G, O/G, CK) (N, G, CK, P) -> (N, G, O/G, P)
-    places = _places(x.shape[2:], w.shape[2:], stride, padding, dilation)
-    return _finish(xp, out.reshape(x.shape[0], w.shape[0], *places), (x, w), x.dtype)
+    out = out.reshape(x.shape[0], w.shape[0], *_places(x.shape[2:], w.shape[2:], stride, padding, dilation))
+    _add_bias(out, b)
+    return _finish(xp, out, (x, w), x.dtype)
 
 
 def _places(size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Ints:
@@ -178,15 +245,34 @@ def conv_input(
     """
     kernel, places = w.shape[2:], g.shape[2:]
     compute = _dtype.opmath(g.dtype)
-    rows = _grouped(w.astype(compute, copy=False), groups).swapaxes(1, 2)  # (G, C/G K, O/G)
     out = xp.zeros(shape, compute)
-    if out.size and g.size and rows.size:
+    if out.size == 0 or g.size == 0 or w.size == 0:
+        pass
+    elif _is_depthwise(w.shape, groups):
+        _depthwise_input(xp, g, w, out, stride, padding, dilation)
+    else:
+        rows = _grouped(w.astype(compute, copy=False), groups).swapaxes(1, 2)  # (G, C/G K, O/G)
         size = shape[1] * math.prod(kernel) * math.prod(places) * out.itemsize
         for some in _batches(g.shape[0], size):
             share = g[some].astype(compute, copy=False).reshape(-1, groups, w.shape[0] // groups, math.prod(places))
             part = (share.shape[0], *shape[1:])
             out[some] = fold(xp, rows @ share, part, places, kernel, stride, padding, dilation)
     return _finish(xp, out, (g, w), g.dtype)
+
+
+def _depthwise_input(xp: Any, g: Array, w: Array, out: Array, stride: Ints, padding: Ints, dilation: Ints) -> None:
+    """out[n,c,i s + k d - p] += g[n,c,i] w[c,k], block by block."""
+    shifts = _shifts(w.shape[2:], stride, dilation, g.shape[2:])
+    weights = w.astype(out.dtype, copy=False)
+    inside = (..., *(slice(p, p + size) for size, p in zip(out.shape[2:], padding, strict=True)))
+    for n, some in product(range(g.shape[0]), _batches(g.shape[1], 8 * out.itemsize * math.prod(out.shape[2:]))):
+        share = g[n, some].astype(out.dtype, copy=False)
+        image = padded(xp, out[n, some], padding)
+        term = xp.empty(share.shape, out.dtype)
+        for k, where in shifts:
+            xp.multiply(share, weights[(some, 0, *k)].reshape(-1, *(1,) * len(k)), out=term)
+            image[where] += term
+        out[n, some] = image[inside]
 
 
 @Primitive
@@ -200,7 +286,11 @@ def conv_weight(
     kernel, places = shape[2:], g.shape[2:]
     compute = _dtype.opmath(g.dtype)
     out = xp.zeros((groups, shape[0] // groups, math.prod(shape[1:])), compute)
-    if out.size and g.size:
+    if out.size == 0 or g.size == 0:
+        pass
+    elif _is_depthwise(shape, groups):
+        _depthwise_weight(xp, g, x, out.reshape(shape), stride, padding, dilation)
+    else:
         size = x.shape[1] * math.prod(kernel) * math.prod(places) * out.itemsize
         for some in _batches(x.shape[0], size):
             cols = columns(xp, x[some].astype(compute, copy=False), kernel, stride, padding, dilation, groups)
@@ -210,16 +300,35 @@ def conv_weight(
 
 
 def _sum_of_products(xp: Any, share: Array, cols: Array) -> Array:
-    """sum_n share[n] @ cols[n]^T as one GEMM a group: (N, G, O/G, P), (N, G, CK, P) -> (G, O/G, CK)"""
+    """sum_n share[n] @ cols[n]^T: (N, G, O/G, P), (N, G, CK, P) -> (G, O/G, CK)
+
+    A GEMM an image and their sum; where an image has few windows, one GEMM a group over all images.
+    """
     n, groups, outputs, places = share.shape
+    if places >= _FEW:
+        return xp.matmul(share, cols.swapaxes(2, 3)).sum(0)
     left = share.transpose(1, 2, 0, 3).reshape(groups, outputs, n * places)
     right = cols.transpose(1, 0, 3, 2).reshape(groups, n * places, cols.shape[2])
     return left @ right
 
 
+def _depthwise_weight(xp: Any, g: Array, x: Array, out: Array, stride: Ints, padding: Ints, dilation: Ints) -> None:
+    """out[c,k] = sum_ni g[n,c,i] x[n,c,i s + k d - p], block by block."""
+    shifts = _shifts(out.shape[2:], stride, dilation, g.shape[2:])
+    for n, some in product(range(g.shape[0]), _batches(g.shape[1], 8 * out.itemsize * math.prod(x.shape[2:]))):
+        image = padded(xp, x[n, some].astype(out.dtype, copy=False), padding)
+        share = xp.ascontiguousarray(g[n, some].astype(out.dtype, copy=False))
+        term = xp.empty(share.shape, out.dtype)
+        flat = term.reshape(term.shape[0], -1)
+        for k, where in shifts:
+            xp.multiply(image[where], share, out=term)
+            out[(some, 0, *k)] += flat.sum(1)
+
+
 conv.vjp(
     x=lambda g, w, x_shape, **p: conv_input(g, w, shape=x_shape, **p),
     w=lambda g, x, w_shape, **p: conv_weight(g, x, shape=w_shape, **p),
+    b=lambda g: g.sum((0, *range(2, g.ndim))),
 )
 conv_input.vjp(
     g=lambda h, w, shape, **p: conv(h, w, **p),

@@ -5,6 +5,7 @@ from typing import Any
 
 from refnet._check import check
 from refnet._ops import shape
+from refnet._ops.index import fancy_index
 from refnet._ops._args import expect_tensor
 from refnet._ops.matmul import contract_pair
 
@@ -118,11 +119,10 @@ def _align(x: Any, names: list[str], position: int) -> tuple[Any, list[str]]:
 
 
 def _diagonal(x: Any, i: int, j: int) -> Any:
-    """The elements with equal positions in dimensions i and j, which go; the new one comes last. A view."""
+    """The elements with equal positions in dimensions i and j, which go; the new one comes last."""
     kept = [d for d in range(x.ndim) if d not in (i, j)]
-    strides = x.stride()
-    size = (*(x.shape[d] for d in kept), x.shape[i])
-    return shape.as_strided(x, size, (*(strides[d] for d in kept), strides[i] + strides[j]), x.storage_offset())
+    along = x.device.xp.arange(x.shape[i])
+    return fancy_index(shape.permute(x, (*kept, i, j)), key=(*(slice(None) for _ in kept), along, along))
 
 
 def _evaluate(terms: list[tuple[Any, list[str]]], output: list[str]) -> Any:

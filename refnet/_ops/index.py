@@ -114,10 +114,15 @@ fancy_index.vjp(x=lambda g, x_shape, key: fancy_add(g, key=key, shape=x_shape))
 fancy_add.vjp(g=lambda h, key: fancy_index(h, key=key))
 
 
+def _packed(x: Array, order: str) -> str:
+    """The order of a copy of x: what is expanded is packed row-major, as torch packs it."""
+    return "C" if 0 in x.strides else order
+
+
 @Primitive
 def fancy_set(xp: Any, x: Array, v: Array, *, key: Any, accumulate: bool, order: str = "K") -> Array:
     """x with x[key] = v (or += v)        dL/dx = g, 0 at key unless accumulating        dL/dv = g[key]"""
-    out = xp.array(x, order=order, copy=True)
+    out = xp.array(x, order=_packed(x, order), copy=True)
     if accumulate:
         _add_at(xp, out, key, v)
     else:
@@ -650,7 +655,8 @@ def fancy_shape(input: Any, key: tuple[Any, ...]) -> Shape:
 @Primitive
 def _masked_fill(xp: Any, x: Array, v: Array, *, mask: Array, order: str = "C") -> Array:
     """out = v where mask, else x, broadcast        dL/dx = g, 0 at mask        dL/dv = g, 0 elsewhere, summed"""
-    out = xp.array(xp.broadcast_to(x, xp.broadcast_shapes(x.shape, mask.shape)), order=order, copy=True)
+    full = xp.broadcast_to(x, xp.broadcast_shapes(x.shape, mask.shape))
+    out = xp.array(full, order=_packed(full, order), copy=True)
     xp.copyto(out, v, where=mask)
     return out
 

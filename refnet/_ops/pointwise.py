@@ -599,11 +599,11 @@ tanh.vjp(x=lambda g, out: g * (1 - out * out))
 
 @Floating
 def sigmoid(xp: Any, x: Array) -> Array:
-    """out = 1 / (1 + e^-x)        dL/dx = g out (1 - out)"""
+    """out = 1 / (1 + e^-x)        dL/dx = g out sigmoid(-x), where 1 - out would cancel"""
     return xp.true_divide(1.0, xp.exp(-x) + 1)
 
 
-sigmoid.vjp(x=lambda g, out: g * ((1 - out) * out))
+sigmoid.vjp(x=lambda g, x, out: g * (out * (-x).sigmoid()))
 
 
 # --- piecewise: kinks and ties ------------------------------------------------------------------------------------

@@ -533,7 +533,8 @@ def pad_constant(xp: Any, x: Array, *, pads: tuple[tuple[int, int], ...], value:
     """x with `value` around it: pads[d] = (before, after), negative to crop        dL/dx = g cropped (padded by 0)"""
     shape = tuple(n + a + b for n, (a, b) in zip(x.shape, pads, strict=True))
     if all(side <= 0 for sides in pads for side in sides):
-        return xp.array(x[tuple(slice(-a, n + b) for n, (a, b) in zip(x.shape, pads, strict=True))], order="K")
+        inside = x[tuple(slice(-a, n + b) for n, (a, b) in zip(x.shape, pads, strict=True))]
+        return xp.array(inside, order="C" if 0 in x.strides else "K")
     out = xp.full(shape, value, x.dtype)
     inner = tuple(slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(shape, pads, strict=True))
     outer = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, pads, strict=True))

@@ -380,7 +380,7 @@ def with_decay(gradient: Array, parameter: Array, weight_decay: float) -> Array:
     """g + weight_decay theta: the gradient of the loss plus weight_decay/2 |theta|^2; a new array unless that is 0."""
     if weight_decay == 0:
         return gradient
-    decayed = gradient.copy()
+    decayed = gradient.copy(order="K")
     add(decayed, parameter, alpha=weight_decay)
     return decayed
 

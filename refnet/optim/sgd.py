@@ -89,13 +89,13 @@ class SGD(Optimizer):
             state = self.state[parameter]
             velocity = state.get("momentum_buffer")
             if velocity is None:
-                velocity = state["momentum_buffer"] = wrap(g.copy(), parameter.device)
+                velocity = state["momentum_buffer"] = wrap(g.copy(order="K"), parameter.device)
             else:
                 scale(velocity._array, factor=momentum)
                 add(velocity._array, g, alpha=1 - group["dampening"])
                 written(velocity)
             if group["nesterov"]:
-                g = g.copy()
+                g = g.copy(order="K")
                 add(g, velocity._array, alpha=momentum)
             else:
                 g = velocity._array

@@ -73,5 +73,8 @@ def sincos(t: Array) -> tuple[Array, Array]:
     sin = _rounded(sin * z)
     sin = (sin * x + x).astype(numpy.float32)
     swap = octant & 2 != 0
-    sin, cos = numpy.where(swap, cos, sin), numpy.where(swap, sin, cos)
-    return numpy.where(octant & 4 != 0, -sin, sin), numpy.where(octant - 2 & 4 != 0, cos, -cos)
+    signed_sin: Array = numpy.where(swap, cos, sin)
+    signed_cos: Array = numpy.where(swap, sin, cos)
+    numpy.negative(signed_sin, out=signed_sin, where=octant & 4 != 0)
+    numpy.negative(signed_cos, out=signed_cos, where=octant - 2 & 4 == 0)
+    return signed_sin, signed_cos

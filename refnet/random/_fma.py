@@ -17,7 +17,7 @@ _CHUNK = 1 << 13  # elements per pass, so that the temporaries stay in cache
 _SPLIT = 134217729.0  # 2^27 + 1 cuts a float64 into two halves of 26 bits
 
 
-def fma32(x: Array, scale: float, shift: float) -> Array:
+def fma32(x: Array, scale: Any, shift: Any) -> Array:
     """x scale + shift for a float32 array and two float32 values, rounded once to float32.
 
     >>> tie = numpy.array([2.0**-24 + 2.0**-46], numpy.float32)

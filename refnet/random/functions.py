@@ -303,7 +303,7 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = No
         return bernoulli_(_new(input.shape, None, input.dtype, None, out, "bernoulli"), input, generator=generator)
     made = _new_like(input, None, None, contiguous_format, "bernoulli")
     bernoulli_(made, input if p is None else p, generator=generator)
-    return _drawn(input, values=made._array) if input.requires_grad and p is None else made  # type: ignore[attr-defined]
+    return _drawn(input, values=made._array) if input.requires_grad and p is None else made
 
 
 def normal(
@@ -347,7 +347,7 @@ def normal(
     made = _new(shape, None, tensors[0].dtype, tensors[0].device, out, "normal")
     with _tape.set_grad(False):
         if isinstance(std, TensorBase):
-            check(bool((std >= 0).all().item()), lambda: "normal expects all elements of std >= 0.0")  # type: ignore[operator]
+            check(bool((to_numpy(std._array) >= 0).all()), lambda: "normal expects all elements of std >= 0.0")
             normal_(made, generator=generator).mul_(std).add_(mean)
         else:
             normal_(made, 0.0, std, generator=generator).add_(mean)

@@ -43,7 +43,7 @@ class MT19937:
 
     def __init__(self, seed: int) -> None:
         self._random = numpy.random.RandomState()
-        self._bits: Any = self._random._bit_generator  # type: ignore[attr-defined]
+        self._bits: Any = self._random._bit_generator
         self.lock = threading.RLock()  # held by draws that also use `normal`
         self.reseed(seed)
 

@@ -246,8 +246,9 @@ def _convolve(
     check(
         all(k > 0 for k in weight.shape[2:]), lambda: f"{name}: kernel sizes must be positive, got {list(weight.shape)}"
     )
-    out = conv(x, weight, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    return _with_bias(out, bias, n, batched)
+    operands = (x, weight) if bias is None else (x, weight, bias)
+    out = conv(*operands, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    return out if batched else out.squeeze(0)
 
 
 def _times(sizes: Ints) -> str:

@@ -5,7 +5,6 @@ from typing import Any
 
 from refnet import _dtype
 from refnet._check import check
-from refnet._ops import activation
 from refnet._ops import loss as loss_ops
 from refnet._ops._args import expect_tensor, type_name
 from refnet._ops.pointwise import where
@@ -303,7 +302,10 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     _floating(x, y, "huber_loss")
     distance = (x - y).abs()
     loss = where(distance <= delta, distance.square() * 0.5, (distance - 0.5 * delta) * delta)
-    return _weighted(loss, weight, input, reduction)
+    if weight is not None:  # the mean is over all elements, not a weighted one as in mse_loss and l1_loss
+        check(weight.shape == input.shape, lambda: "Weights and input must have the same size.", ValueError)
+        loss = loss * weight
+    return reduced(loss, reduction)
 
 
 def _floating(x: Any, y: Any, name: str) -> None:
@@ -398,11 +400,7 @@ def binary_cross_entropy_with_logits(
             f"result type {type_name(input.dtype)} can't be cast to the desired output type {type_name(target.dtype)}"
         ),
     )
-    if pos_weight is None:
-        loss = (1 - target) * input - activation.log_sigmoid(input)
-    else:
-        slope = (pos_weight - 1) * target + 1
-        loss = (1 - target) * input - slope * activation.log_sigmoid(input)
+    loss = loss_ops.binary_cross_entropy_with_logits(input, target, 1.0 if pos_weight is None else pos_weight)
     if weight is not None:
         loss = loss * weight
     check(

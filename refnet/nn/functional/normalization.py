@@ -3,6 +3,7 @@
 from typing import Any
 
 from refnet._check import check
+from refnet._memory_format import suggested
 from refnet._ops._args import expect_tensor, type_name
 from refnet._ops.reduce import var_mean
 from refnet._tape import set_grad
@@ -71,7 +72,7 @@ def batch_norm(
         normalized = normalized * weight.reshape(along)
     if bias is not None:
         normalized = normalized + bias.reshape(along)
-    return normalized.to(input.dtype)
+    return normalized.to(input.dtype).contiguous(memory_format=suggested(input))
 
 
 def _check_training(input: Any, eps: float) -> None:

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from refnet._check import check
-from refnet._memory_format import channels_last, channels_last_3d
+from refnet._memory_format import suggested
 from refnet._ops import pool
 from refnet._ops._args import expect_tensor, type_name
 from refnet._ops.pointwise import abs as absolute
@@ -93,11 +93,8 @@ def _geometry(
 
 
 def _like_input(out: Any, input: Any) -> Any:
-    """`out` channels-last where the input is, as torch lays it out."""
-    layout = {4: channels_last, 5: channels_last_3d}.get(input.ndim)
-    if layout is not None and not input.is_contiguous() and input.is_contiguous(layout):
-        return out.contiguous(memory_format=layout)
-    return out
+    """`out` in the memory format that torch gives it."""
+    return out.contiguous(memory_format=suggested(input))
 
 
 # --- maximum ------------------------------------------------------------------------------------------------------

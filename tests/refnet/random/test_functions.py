@@ -118,7 +118,7 @@ T.multinomial(T.rand(2,3),2,out=T.empty(2))
 T.multinomial(T.rand(2,3),2,out=T.empty(5,dtype=T.int64))
 T.multinomial(T.rand(2,3),2.)
 T.multinomial(T.empty(3,0),1)
-""".split("\n")[1:-1]
+""".strip().splitlines()
 
 LAYOUTS = """
 T.empty(40,dtype=T.KIND)
@@ -130,7 +130,7 @@ T.empty(2,3,8,5,dtype=T.KIND)[:,:,::2].permute(2,0,3,1)
 T.empty(3,1,20,dtype=T.KIND)[:,:,::3].transpose(1,2)
 T.empty(0,dtype=T.KIND)
 T.empty((),dtype=T.KIND)
-""".split("\n")[1:-1]
+""".strip().splitlines()
 FLOATING_FILLS = ("uniform_(-1,2)", "normal_(1,3)", "exponential_(2)")
 FILLS = ("random_()", "random_(0,2)", "bernoulli_()", "bernoulli_(.3)")
 FLOATING = ("float32", "float64", "float16", "bfloat16")
@@ -196,7 +196,7 @@ T.empty(20,dtype=T.int64).uniform_()
 T.empty(20,dtype=T.int64).normal_()
 T.empty(20,dtype=T.int64).exponential_()
 T.empty(20,dtype=T.float16).uniform_(0,1e5)
-""".split("\n")[1:-1]
+""".strip().splitlines()
 
 
 def outcome(T: Any, row: str) -> Any:

@@ -111,7 +111,7 @@ ERRORS = {
 
 @pytest.mark.parametrize("case", ERRORS)
 def test_errors_are_torchs(case: str) -> None:
-    with pytest.raises(Exception) as expected:  # noqa: B017
+    with pytest.raises(Exception) as expected:
         ERRORS[case](torch)
     with pytest.raises(expected.type):
         ERRORS[case](refnet)

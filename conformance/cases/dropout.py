@@ -1,0 +1,50 @@
+"""Dropout: torch's masks, bit for bit, from the same seed."""
+
+from typing import Any
+
+from conformance.cases import CHECKS, FLOATS, REPEAT, Case, args, normal, ops, refuses
+
+SHAPES = {
+    "dropout": ((7,), (3, 5), (1025,), (0, 3)),
+    "alpha_dropout": ((7,), (33, 5)),
+    "dropout1d": ((3, 5), (2, 3, 5)),
+    "dropout2d": ((2, 3, 4, 5),),
+    "dropout3d": ((3, 2, 2, 2), (2, 3, 2, 2, 2)),
+    "feature_alpha_dropout": ((2, 3, 4), (2, 3, 4, 5)),
+}
+
+
+def twice(torch: Any, x: Any, *, function: str, p: float, training: bool) -> Any:
+    """Two masks from one seed: the second shows that the first drew as many words as torch's."""
+    torch.manual_seed(5)
+    apply = getattr(torch.nn.functional, function)
+    return apply(x, p, training), apply(x, p, training), torch.rand(3, dtype=x.dtype)
+
+
+def in_place(torch: Any, x: Any, *, function: str) -> Any:
+    """Dropout that overwrites a non-leaf."""
+    torch.manual_seed(6)
+    z = x * 1
+    return getattr(torch.nn.functional, function)(z, 0.4, True, True), z
+
+
+def cases() -> list[Case]:
+    """Every function, probability and shape, in training and evaluation."""
+    found: list[Case] = []
+    for name, shapes in SHAPES.items():
+        rows = [
+            args(normal(*shape), function=name, p=p, training=training)
+            for shape in shapes
+            for p, training in ((0.5, True), (0.2, True), (0.0, True), (1.0, True), (0.5, False))
+        ]
+        # A mask follows the order of memory: other strides mean another mask, in torch as well.
+        found += ops("dropout twice", rows, program=twice, layouts=(), checks=CHECKS - {REPEAT})
+        found += ops("dropout twice", rows[:1], program=twice, layouts=(), dtypes=FLOATS[2:])
+        found += ops("dropout in place", [args(normal(*shapes[-1], scale=2), function=name)], program=in_place, layouts=())
+        found += refuses(f"nn.functional.{name}", [args(normal(2, 3, 4), 1.5), args(normal(2, 3, 4), -0.1)])
+    found += refuses("nn.functional.dropout1d", [args(normal(2, 3, 4, 5))])
+    found += refuses("nn.functional.dropout", [args(normal(4).to("int64"))])
+    return found
+
+
+CASES = cases()

@@ -1,0 +1,26 @@
+"""The affine map."""
+
+from conformance.cases import FLOATS, SIZES, args, normal, ops, refuses
+
+NAME = "nn.functional.linear"
+ROWS = [
+    args(normal(4, 3), normal(5, 3)),
+    args(normal(4, 3), normal(5, 3), normal(5)),
+    args(normal(3), normal(5, 3), normal(5)),
+    args(normal(2, 4, 3), normal(5, 3), normal(5)),
+    args(normal(2, 2, 4, 3), normal(1, 3), normal(1)),
+    args(normal(4, 3), normal(3)),
+    args(normal(0, 3), normal(5, 3), normal(5)),
+    args(normal(64, 120), normal(84, 120), normal(84)),
+]
+WIDTHS = [args(normal(2, n), normal(3, n), normal(3)) for n in SIZES[:10]]
+ERRORS = [
+    args(normal(4, 3), normal(5, 4)),
+    args(normal(3), normal(5, 4)),
+    args(normal(2, 4, 3), normal(5, 4)),
+    args(normal(4, 3), normal(5, 3).to("float64")),
+    args(normal(4, 3), normal(5, 3), normal(3)),
+    args(normal(), normal(5, 3)),
+]
+
+CASES = [*ops(NAME, ROWS + WIDTHS), *ops(NAME, ROWS[:4], dtypes=FLOATS[1:]), *refuses(NAME, ERRORS)]
