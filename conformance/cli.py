@@ -24,7 +24,7 @@ EXAMPLES = """examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     given = list(sys.argv[1:] if argv is None else argv)
-    if not given or given[0].startswith("-") and given[0] not in ("-h", "--help", "--version"):
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
         given.insert(0, "run")
     options = _parser().parse_args(given)
     try:
@@ -49,9 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     _choosing(running)
     running.add_argument("--workers", type=_positive, help="worker processes (default: one per processor)")
     running.add_argument("--timeout", type=float, default=DEFAULT_TIMEOUT, help="seconds a case may take (%(default)g)")
-    running.add_argument(
-        "--out", type=Path, default=Path("reports/latest"), help="folder of the report (%(default)s)"
-    )
+    running.add_argument("--out", type=Path, default=Path("reports/latest"), help="folder of the report (%(default)s)")
     running.add_argument("--list", action="store_true", help="list the chosen cases instead of running them")
     running.set_defaults(command=_run)
 
@@ -180,7 +178,9 @@ def _explain(options: argparse.Namespace) -> int:
     if options.case not in cases:
         near = [name for name in cases if options.case.lower() in name.lower()][:5]
         hint = "".join(f"\n  {name}" for name in near)
-        raise ValueError(f"no case is called {options.case!r}; `conform list` shows all{hint and ', for instance' + hint}")
+        raise ValueError(
+            f"no case is called {options.case!r}; `conform list` shows all{hint and ', for instance' + hint}"
+        )
     records = compare(cases[options.case], load(options.candidate, options.device))
     for record in records:
         print(describe(record))

@@ -37,7 +37,7 @@ def numpy_dtype(name: str) -> Any:
 
 def is_floating(array: Array) -> bool:
     """Whether the array holds floating numbers (bfloat16 included)."""
-    return array.dtype.kind == "f" or array.dtype == ml_dtypes.bfloat16
+    return bool(array.dtype.kind == "f" or array.dtype == ml_dtypes.bfloat16)
 
 
 @dataclass(frozen=True)

@@ -154,9 +154,7 @@ class Workers:
         if not worker.queue:
             return None
         case = worker.queue.popleft()
-        return case, [
-            Record(case.id, case.family, case.operation.name, case.dtype, "run", "", status, message=message)
-        ]
+        return case, [Record(case.id, case.family, case.operation.name, case.dtype, "run", "", status, message=message)]
 
     @staticmethod
     def _stop(worker: _Worker) -> None:

@@ -37,8 +37,12 @@ def load(path: Path = LEDGER) -> list[Difference]:
     for entry in entries:
         unknown = set(entry) - {"candidate", "case", "check", "reason"}
         if unknown or not entry.get("case") or not entry.get("reason"):
-            raise ValueError(f"{path.name}: every difference has a case and a reason, and no {sorted(unknown)}: {entry}")
-        found.append(Difference(entry.get("candidate", "refnet"), entry["case"], entry.get("check", "*"), entry["reason"]))
+            raise ValueError(
+                f"{path.name}: every difference has a case and a reason, and no {sorted(unknown)}: {entry}"
+            )
+        found.append(
+            Difference(entry.get("candidate", "refnet"), entry["case"], entry.get("check", "*"), entry["reason"])
+        )
     return found
 
 

@@ -22,8 +22,8 @@ class Arranged:
 def applies(array: Array, layout: str) -> bool:
     """Whether the array has this layout at all: `channels-last` needs 4 or 5 dimensions, for instance."""
     if layout == EXPANDED:  # a vector would become n equal numbers, whose rounding errors all have one sign
-        return array.ndim >= 2 and array.shape[0] > 1
-    return array.ndim >= _LEAST_RANK[layout] and not (layout == CHANNELS_LAST and array.ndim > 5)
+        return bool(array.ndim >= 2 and array.shape[0] > 1)
+    return bool(array.ndim >= _LEAST_RANK[layout] and not (layout == CHANNELS_LAST and array.ndim > 5))
 
 
 def first_row_repeated(array: Array) -> Array:

@@ -31,12 +31,11 @@ _DTYPES = {
 }
 _NAMES = {name: dtype for dtype, names in _DTYPES.items() for name in names}
 _FILLERS = frozenset(
-    "about after also argument arguments been before being both call cannot could does each either error expect expected "
-    "expects following from given have input into invalid like more must need needs only other same should since some "
-    "such than that their them then there these they this those torch tensor tensors type types using value values when "
-    "where which will with without your".split()
+    ["about", "after", "also", "argument", "arguments", "been", "before", "being", "both", "call", "cannot", "could", "does", "each", "either", "error", "expect", "expected", "expects", "following", "from", "given", "have", "input", "into", "invalid", "like", "more", "must", "need", "needs", "only", "other", "same", "should", "since", "some", "such", "than", "that", "their", "them", "then", "there", "these", "they", "this", "those", "torch", "tensor", "tensors", "type", "types", "using", "value", "values", "when", "where", "which", "will", "with", "without", "your"]
 )
-_APPENDED = re.compile(r"\n?(?:Exception raised from|\(Triggered internally|Hint:|C\+\+ CapturedTraceback)", re.IGNORECASE)
+_APPENDED = re.compile(
+    r"\n?(?:Exception raised from|\(Triggered internally|Hint:|C\+\+ CapturedTraceback)", re.IGNORECASE
+)
 
 
 def missing(torch_message: str, message: str, keywords: tuple[str, ...] = ()) -> list[str]:

@@ -22,15 +22,7 @@ from conformance.candidates.torch import Oracle
 
 # aten operations whose result is one of their inputs' numbers, or no number at all.
 EXACT = frozenset(
-    "abs alias amax amin any all arange argmax argmin as_strided bernoulli bernoulli_ broadcast_to cat clone constant_pad_nd "
-    "contiguous copy copy_ detach diagonal embedding empty empty_like empty_strided eq expand fill fill_ flip full full_like "
-    "gather ge gt index index_fill index_put index_select isfinite isinf isnan le leaky_relu_ lift_fresh logical_and "
-    "logical_not logical_or lt masked_fill masked_fill_ masked_scatter max max_pool2d_with_indices max_pool3d_with_indices "
-    "maximum min minimum narrow ne neg new_empty new_empty_strided new_full new_ones new_zeros nonzero normal_ one_hot ones "
-    "ones_like permute random_ relu relu_ repeat reshape roll scatter select select_backward set_ sign slice slice_backward "
-    "sort split split_with_sizes squeeze stack t threshold_backward topk transpose tril triu unbind unfold uniform_ unsqueeze "
-    "unsqueeze_ view where zero_ zeros zeros_like clamp clamp_min clamp_max hardtanh hardtanh_backward threshold "
-    "_unsafe_view _reshape_alias _to_copy lift_fresh_copy squeeze_ resize_ floor ceil round trunc".split()
+    ["abs", "alias", "amax", "amin", "any", "all", "arange", "argmax", "argmin", "as_strided", "bernoulli", "bernoulli_", "broadcast_to", "cat", "clone", "constant_pad_nd", "contiguous", "copy", "copy_", "detach", "diagonal", "embedding", "empty", "empty_like", "empty_strided", "eq", "expand", "fill", "fill_", "flip", "full", "full_like", "gather", "ge", "gt", "index", "index_fill", "index_put", "index_select", "isfinite", "isinf", "isnan", "le", "leaky_relu_", "lift_fresh", "logical_and", "logical_not", "logical_or", "lt", "masked_fill", "masked_fill_", "masked_scatter", "max", "max_pool2d_with_indices", "max_pool3d_with_indices", "maximum", "min", "minimum", "narrow", "ne", "neg", "new_empty", "new_empty_strided", "new_full", "new_ones", "new_zeros", "nonzero", "normal_", "one_hot", "ones", "ones_like", "permute", "random_", "relu", "relu_", "repeat", "reshape", "roll", "scatter", "select", "select_backward", "set_", "sign", "slice", "slice_backward", "sort", "split", "split_with_sizes", "squeeze", "stack", "t", "threshold_backward", "topk", "transpose", "tril", "triu", "unbind", "unfold", "uniform_", "unsqueeze", "unsqueeze_", "view", "where", "zero_", "zeros", "zeros_like", "clamp", "clamp_min", "clamp_max", "hardtanh", "hardtanh_backward", "threshold", "_unsafe_view", "_reshape_alias", "_to_copy", "lift_fresh_copy", "squeeze_", "resize_", "floor", "ceil", "round", "trunc"]
 )
 # aten operations that add many terms.
 SUMMING = (
@@ -39,7 +31,7 @@ SUMMING = (
 )  # fmt: skip
 
 
-class Disturbed(TorchDispatchMode):
+class Disturbed(TorchDispatchMode):  # type: ignore[misc]  # torch's class is not typed
     """Disturbs every float64 result by up to `u`, and the inputs of sums by more."""
 
     def __init__(self, u: float, seed: int) -> None:

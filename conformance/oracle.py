@@ -19,6 +19,7 @@ from conformance.draw import Array, is_floating, numpy_dtype
 from conformance.verdict import Scale, unit
 
 PROBES = 4
+ARITHMETIC_PROBES = 12  # M decides most verdicts: with few probes some elements of a large tensor look too quiet
 STEPS = 4  # an input moves by up to this many representable numbers
 Key = tuple[str, str]  # check, name of the tensor
 
@@ -167,7 +168,7 @@ class Truth:
         undisturbed = arithmetic_of(0.0, 1)
         faithful = {key: array for key, array in centre.items() if _reproduces(undisturbed.get(key), array)}
         arithmetic = _MeanSquare()
-        for k in range(PROBES):
+        for k in range(ARITHMETIC_PROBES):
             arithmetic.add(arithmetic_of(unit(dtype), k + 1), faithful)
         return error.roots(), conditioning.roots(), arithmetic.roots()
 

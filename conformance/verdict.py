@@ -135,9 +135,9 @@ def _integers(candidate: Array, reference: Array) -> Verdict:
     if not wrong.any():
         return Verdict(EXACT)
     index = _first(wrong)
-    values = {"candidate": float(candidate[index]), "torch": float(reference[index]), "oracle": float(reference[index])}
+    mine, right = float(candidate[index]), float(reference[index])
     message = f"{int(wrong.sum())} of {wrong.size} elements differ; integers and booleans must be equal"
-    return Verdict(FAIL, "integer", message, index, **values, allowed=0.0, failing=int(wrong.sum()))
+    return Verdict(FAIL, "integer", message, index, mine, right, right, allowed=0.0, failing=int(wrong.sum()))
 
 
 def _floats(
@@ -148,7 +148,9 @@ def _floats(
     c, r, t = (numpy.asarray(array, dtype=numpy.float64) for array in (candidate, reference, truth))
     rounded = numpy.asarray(truth).astype(dtype).astype(numpy.float64)
 
-    def failure(category: str, wrong: Array, message: str, z: Array | None = None, allowed: Array | None = None) -> Verdict:
+    def failure(
+        category: str, wrong: Array, message: str, z: Array | None = None, allowed: Array | None = None
+    ) -> Verdict:
         index = _first(wrong) if z is None else _worst(numpy.where(wrong, z, -1.0))
         bound = math.nan if allowed is None else float(allowed[index])
         worst = math.nan if z is None else float(z[index])
@@ -182,7 +184,9 @@ def _floats(
     if grade is not AS_GOOD_AS_TORCH or settled.all():
         index = _worst(z)
         allowed = LAMBDA * u * float(magnitude[index])
-        return Verdict(grade, "", "", index, float(c[index]), float(r[index]), float(t[index]), float(z[index]), allowed)
+        return Verdict(
+            grade, "", "", index, float(c[index]), float(r[index]), float(t[index]), float(z[index]), allowed
+        )
 
     # Screening has left something open: ask for the scale.
     probes = _own_error(r, t) if scale is None else scale()

@@ -19,13 +19,6 @@ channels_last = memory_format("channels_last")  # N, H, W, C in memory, for N, C
 channels_last_3d = memory_format("channels_last_3d")  # N, D, H, W, C in memory
 
 
-
-def suggested(x: Any) -> memory_format:
-    """The format that torch gives results computed from x: channels-last where x is that and not row-major."""
-    layout = {4: channels_last, 5: channels_last_3d}.get(x.ndim)
-    return layout if layout is not None and not x.is_contiguous() and x.is_contiguous(layout) else contiguous_format
-
-
 ORDER = {
     contiguous_format: "C",
     preserve_format: "K",
@@ -52,3 +45,10 @@ def suggests_channels_last(shape: tuple[int, ...], strides: tuple[int, ...]) -> 
             return False  # the second: N111, which either order describes
         least = strides[d] * max(shape[d], 1)
     return True
+
+
+def suggested(x: Any) -> memory_format:
+    """The format that torch gives results computed from the tensor x."""
+    if suggests_channels_last(x.shape, x.stride()):
+        return channels_last if x.ndim == 4 else channels_last_3d
+    return contiguous_format

@@ -110,7 +110,11 @@ class Namespace:
         return dict(zip(inputs, found, strict=True))
 
     def _second(
-        self, pairs: list[tuple[Any, Any]], inputs: dict[str, Any], gradients: dict[str, Any], directions: Sequence[Array]
+        self,
+        pairs: list[tuple[Any, Any]],
+        inputs: dict[str, Any],
+        gradients: dict[str, Any],
+        directions: Sequence[Array],
     ) -> dict[str, Any]:
         """The gradient of <v, gradients>, with respect to the inputs and the cotangents."""
         seeds = {f"cotangent {i}": seed for i, (_, seed) in enumerate(pairs)}
@@ -136,7 +140,9 @@ class Namespace:
             return [(Value(name, array, self.strides(output), bool(output.requires_grad)), output)]
         if isinstance(output, dict):
             return [pair for key, item in output.items() for pair in self._flatten(item, f"{name}.{key}")]
-        if isinstance(output, list | tuple) and any(isinstance(item, list | tuple | dict | self.torch.Tensor) for item in output):
+        if isinstance(output, list | tuple) and any(
+            isinstance(item, list | tuple | dict | self.torch.Tensor) for item in output
+        ):
             return [pair for i, item in enumerate(output) for pair in self._flatten(item, f"{name}[{i}]")]
         return [(Value(name, None, plain=_plain(output)), output)]
 

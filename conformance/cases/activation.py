@@ -33,7 +33,9 @@ def softmaxes() -> list[Any]:
         cases += ops(name, [args(normal(3, 0), dim=1), args(normal(3, 4, scale=30), dim=1)])
         cases += ops(name, [args(normal(3, 4), dim=1, dtype=named("float64"))], label="to float64")
         cases += ops(name, [args(values(LARGE), dim=1)], checks=CHECKS - {SECOND})
-        cases += refuses(name, [args(normal(2, 3), dim=2), args(normal(2, 3).to("int64"), dim=0).naming("not implemented", "Long")])
+        cases += refuses(
+            name, [args(normal(2, 3), dim=2), args(normal(2, 3).to("int64"), dim=0).naming("not implemented", "Long")]
+        )
     for name in ("softmax", "log_softmax"):
         full = f"nn.functional.{name}"
         specials = [args(special(), dim=0), args(values([[float("-inf"), 1.0], [float("inf"), 1.0]]), dim=1)]

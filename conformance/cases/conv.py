@@ -139,7 +139,9 @@ def functions() -> list[Case]:
         # For volumes torch's strides tell which library computed them, which hangs on dtype, batch and machine.
         checks = CHECKS - {MEMORY_FORMAT} if "3d" in name else CHECKS
         empty = [row[0][0] == 0 and len(row[0]) == len(row[1]) for row in rows]
-        cases += ops(f"nn.functional.{name}", [a for a, none in zip(drawn, empty, strict=True) if not none], checks=checks)
+        cases += ops(
+            f"nn.functional.{name}", [a for a, none in zip(drawn, empty, strict=True) if not none], checks=checks
+        )
         # torch forgets the second order of an empty batch
         none = [a for a, none in zip(drawn, empty, strict=True) if none]
         cases += ops(f"nn.functional.{name}", none, checks=checks - {SECOND})
@@ -158,8 +160,13 @@ def sizes() -> list[Case]:
     channels += [args(normal(2, 2, 3, 3), normal(size, 2, 2, 2), normal(size)) for size in SIZES[:-2]]
     channels += [args(normal(size, 2, 4, 3), normal(3, 2, 3, 3), normal(3), padding=1) for size in SIZES[:-2]]
     channels += [args(normal(1, 2, 5, size), normal(3, 2, 3, 3), normal(3), padding=1) for size in SIZES[:-2]]
-    channels += [args(positive(1, 300, 4, 4), positive(2, 300, 3, 3)), args(positive(130, 1, 6, 6), positive(1, 1, 3, 3))]
-    channels += [args(normal(40, 3, 32, 32), normal(5, 3, 5, 5), padding=2, stride=2)]  # copied windows in several parts
+    channels += [
+        args(positive(1, 300, 4, 4), positive(2, 300, 3, 3)),
+        args(positive(130, 1, 6, 6), positive(1, 1, 3, 3)),
+    ]
+    channels += [
+        args(normal(40, 3, 32, 32), normal(5, 3, 5, 5), padding=2, stride=2)
+    ]  # copied windows in several parts
     cases += ops("nn.functional.conv2d", channels, checks=checks)
     transposed = [args(normal(2, size, 3, 3), normal(size, 2, 2, 2), normal(2), stride=2) for size in SIZES[:-2]]
     cases += ops("nn.functional.conv_transpose2d", transposed, checks=checks)
@@ -175,7 +182,10 @@ def exact() -> list[Case]:
     cases = ops("nn.functional.conv2d", rows, checks=FORWARD - {LAYOUTS}, exact=True)
     whole = [args(integers(2, 3, 6, 5, high=9).to("float32"), integers(4, 3, 3, 2, high=9).to("float32"), padding=1)]
     cases += ops("nn.functional.conv2d", whole, label="whole numbers")
-    integer = [args(normal(2, 3, 5, 6), normal(4, 3, 3, 2), padding=1), args(normal(2, 3, 5, 6), normal(4, 3, 3, 2), normal(4))]
+    integer = [
+        args(normal(2, 3, 5, 6), normal(4, 3, 3, 2), padding=1),
+        args(normal(2, 3, 5, 6), normal(4, 3, 3, 2), normal(4)),
+    ]
     return cases + ops("nn.functional.conv2d", integer, dtypes=("int64", "int32", "uint8"), checks=FORWARD)
 
 
@@ -312,7 +322,9 @@ ERRORS = [
             args(normal(2, 4, 0, 5), KERNEL, padding=2),
         ],
     ),
-    *refuses("nn.functional.conv1d", [args(normal(2, 3, 5, 5), normal(4, 3, 3)), args(normal(2, 3, 2), normal(4, 3, 3))]),
+    *refuses(
+        "nn.functional.conv1d", [args(normal(2, 3, 5, 5), normal(4, 3, 3)), args(normal(2, 3, 2), normal(4, 3, 3))]
+    ),
     *refuses("nn.functional.conv3d", [args(normal(3, 5, 5), normal(4, 3, 3, 3, 3))]),
     *refuses(
         "nn.functional.conv_transpose2d",
@@ -347,7 +359,10 @@ ERRORS = [
     ),
     *refuses(
         "output size",
-        [args(normal(2, 2, 4, 4), normal(2, 3, 3, 3), output_size=size) for size in ([6, 10], [9, 10], [7], [3, 7, 10])],
+        [
+            args(normal(2, 2, 4, 4), normal(2, 3, 3, 3), output_size=size)
+            for size in ([6, 10], [9, 10], [7], [3, 7, 10])
+        ],
         program=unpooled,
     ),
     *refuses(

@@ -40,7 +40,9 @@ def cases() -> list[Case]:
         # A mask follows the order of memory: other strides mean another mask, in torch as well.
         found += ops("dropout twice", rows, program=twice, layouts=(), checks=CHECKS - {REPEAT})
         found += ops("dropout twice", rows[:1], program=twice, layouts=(), dtypes=FLOATS[2:])
-        found += ops("dropout in place", [args(normal(*shapes[-1], scale=2), function=name)], program=in_place, layouts=())
+        found += ops(
+            "dropout in place", [args(normal(*shapes[-1], scale=2), function=name)], program=in_place, layouts=()
+        )
         found += refuses(f"nn.functional.{name}", [args(normal(2, 3, 4), 1.5), args(normal(2, 3, 4), -0.1)])
     found += refuses("nn.functional.dropout1d", [args(normal(2, 3, 4, 5))])
     found += refuses("nn.functional.dropout", [args(normal(4).to("int64"))])

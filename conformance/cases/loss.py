@@ -41,13 +41,18 @@ def classification() -> list[Any]:
         rows += [args(normal(5, 3), classes(5, of=3), positive(3).fixed(), reduction=how) for how in REDUCTIONS]
         rows += [args(normal(5, 3), IGNORED, reduction=how) for how in REDUCTIONS]
         rows += [args(normal(5, 3), IGNORED, positive(3).fixed()), args(normal(5, 3), classes(5, of=3), ignore_index=1)]
-        rows += [args(normal(2, 3, 4), classes(2, 4, of=3)), args(normal(2, 3, 2, 2), classes(2, 2, 2, of=3), positive(3).fixed())]
+        rows += [
+            args(normal(2, 3, 4), classes(2, 4, of=3)),
+            args(normal(2, 3, 2, 2), classes(2, 2, 2, of=3), positive(3).fixed()),
+        ]
         rows += [args(normal(2, 3, 4), classes(2, 4, of=3), reduction="none"), args(normal(3), classes(of=3))]
         rows += [args(normal(3), classes(of=3), positive(3).fixed()), args(normal(1, 1), classes(1, of=1))]
         rows += [args(normal(n, 4), classes(n, of=4)) for n in SIZES[:8]]
         cases += ops(F + name, rows, layouts=STRIDED)
         cases += ops(F + name, rows[:1] + rows[4:5], dtypes=FLOATS[1:], layouts=STRIDED)
-        cases += ops(F + name, [args(normal(4, 70), classes(4, of=70)), args(normal(2, 3), classes(2, of=3).to("uint8"))])
+        cases += ops(
+            F + name, [args(normal(4, 70), classes(4, of=70)), args(normal(2, 3), classes(2, of=3).to("uint8"))]
+        )
         cases += ops(F + name, [args(normal(0, 3), classes(0, of=3), reduction=how) for how in ("none", "sum")])
         cases += refuses(
             F + name,
@@ -64,12 +69,21 @@ def classification() -> list[Any]:
                 args(normal(2, 3), classes(2, of=3), reduction="average"),
             ],
         )
-    smoothed = [args(normal(5, 3), classes(5, of=3), label_smoothing=e, reduction=how) for e in (0.1, 1.0) for how in REDUCTIONS]
-    smoothed += [args(normal(5, 3), IGNORED, positive(3).fixed(), label_smoothing=0.2, reduction=how) for how in REDUCTIONS]
-    smoothed += [args(normal(2, 3, 4), classes(2, 4, of=3), positive(3).fixed(), label_smoothing=0.2), args(normal(3), classes(of=3), label_smoothing=0.1)]
+    smoothed = [
+        args(normal(5, 3), classes(5, of=3), label_smoothing=e, reduction=how) for e in (0.1, 1.0) for how in REDUCTIONS
+    ]
+    smoothed += [
+        args(normal(5, 3), IGNORED, positive(3).fixed(), label_smoothing=0.2, reduction=how) for how in REDUCTIONS
+    ]
+    smoothed += [
+        args(normal(2, 3, 4), classes(2, 4, of=3), positive(3).fixed(), label_smoothing=0.2),
+        args(normal(3), classes(of=3), label_smoothing=0.1),
+    ]
     cases += ops(F + "cross_entropy", smoothed, layouts=STRIDED)
     soft = [args(normal(5, 3), probabilities(5, 3), reduction=how) for how in REDUCTIONS]
-    soft += [args(normal(5, 3), probabilities(5, 3), positive(3), label_smoothing=0.1, reduction=how) for how in REDUCTIONS]
+    soft += [
+        args(normal(5, 3), probabilities(5, 3), positive(3), label_smoothing=0.1, reduction=how) for how in REDUCTIONS
+    ]
     soft += [args(normal(2, 3, 4), probabilities(2, 3, 4)), args(normal(3), probabilities(3, dim=0))]
     cases += ops(F + "cross_entropy", soft, layouts=STRIDED)
     cases += refuses(
@@ -93,7 +107,9 @@ def regression() -> list[Any]:
         rows += [args(normal(), normal(offset=3)), args(normal(3, 4, scale=0.1), normal(3, 4, scale=0.1, offset=0.4))]
         cases += ops(F + name, rows)
         cases += ops(F + name, rows[:2], dtypes=FLOATS[1:])
-        cases += refuses(F + name, [args(normal(2, 3), normal(2, 3), reduction="average"), args(normal(2, 3), normal(2, 2))])
+        cases += refuses(
+            F + name, [args(normal(2, 3), normal(2, 3), reduction="average"), args(normal(2, 3), normal(2, 2))]
+        )
     weighted = [args(normal(3, 4), normal(3, 4, offset=3), weight=positive(3, 4), reduction=how) for how in REDUCTIONS]
     for name in ("mse_loss", "l1_loss", "huber_loss"):
         cases += ops(F + name, weighted)
@@ -110,12 +126,17 @@ def binary() -> list[Any]:
     name = F + "binary_cross_entropy"
     inner, target = uniform(3, 4, low=0.05, high=0.95), uniform(3, 4)
     rows = [args(inner, target, reduction=how) for how in REDUCTIONS]
-    rows += [args(inner, target, weight=positive(3, 4).fixed()), args(inner, target, weight=positive(4).fixed(), reduction="none")]
+    rows += [
+        args(inner, target, weight=positive(3, 4).fixed()),
+        args(inner, target, weight=positive(4).fixed(), reduction="none"),
+    ]
     rows += [args(uniform(n, low=0.05, high=0.95), uniform(n)) for n in SIZES[:8]]
     cases = ops(name, rows, checks=CHECKS - {SECOND})
     cases += ops(name, rows[:1], dtypes=FLOATS[1:2], checks=CHECKS - {SECOND})
     edges = values([0.0, 1.0, 0.0, 1.0, 0.5])
-    cases += ops(name, [args(edges, values([0.0, 1.0, 1.0, 0.0, 0.3]).fixed(), reduction="none")], checks=FORWARD | {"gradient"})
+    cases += ops(
+        name, [args(edges, values([0.0, 1.0, 1.0, 0.0, 0.3]).fixed(), reduction="none")], checks=FORWARD | {"gradient"}
+    )
     cases += refuses(
         name,
         [
@@ -128,7 +149,10 @@ def binary() -> list[Any]:
     )
     name += "_with_logits"
     rows = [args(normal(3, 4), target, reduction=how) for how in REDUCTIONS]
-    rows += [args(normal(3, 4), target, positive(3, 4).fixed()), args(normal(3, 4), target, pos_weight=positive(4).fixed())]
+    rows += [
+        args(normal(3, 4), target, positive(3, 4).fixed()),
+        args(normal(3, 4), target, pos_weight=positive(4).fixed()),
+    ]
     rows += [args(normal(3, 4), target, positive(4).fixed(), pos_weight=positive(4).fixed(), reduction="none")]
     rows += [args(away_from(n), uniform(n)) for n in SIZES]
     cases += ops(name, rows)

@@ -103,7 +103,11 @@ def loaded(torch: Any, x: Any, *, strict: bool, assign: bool) -> dict[str, Any]:
         del state["body.0.weight"]
         state["body.0.more"] = x.detach()
     keys = target.load_state_dict(state, strict=strict, assign=assign)
-    found = {"missing": list(keys.missing_keys), "unexpected": list(keys.unexpected_keys), "text": repr(keys).replace(f"{torch.__name__}.", "")}
+    found = {
+        "missing": list(keys.missing_keys),
+        "unexpected": list(keys.unexpected_keys),
+        "text": repr(keys).replace(f"{torch.__name__}.", ""),
+    }
     return found | {name: tensor.detach() for name, tensor in target.state_dict().items()}
 
 
@@ -138,7 +142,12 @@ def lazily(torch: Any, x: Any, *, sizes: tuple[int, ...]) -> dict[str, Any]:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.fill_(0.5)
-    return {"before": before, "text": repr(model).replace(f"{torch.__name__}.", ""), "output": model(x).detach(), "state": list(model.state_dict())}
+    return {
+        "before": before,
+        "text": repr(model).replace(f"{torch.__name__}.", ""),
+        "output": model(x).detach(),
+        "state": list(model.state_dict()),
+    }
 
 
 def misloaded(torch: Any, x: Any, *, how: str) -> Any:

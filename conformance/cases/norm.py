@@ -3,8 +3,8 @@
 from typing import Any
 
 from conformance.cases import (
-    CHECKS,
     CHANNELS_LAST,
+    CHECKS,
     FLOATS,
     GAPPED,
     SIZES,
@@ -31,7 +31,10 @@ SHAPES = ((4, 3), (4, 3, 5), (2, 3, 4, 5), (2, 3, 2, 2, 2))
 TRAINING = [args(normal(*s), *running(3), positive(3), normal(3), training=True) for s in SHAPES]
 TRAINING += [args(normal(*s), None, None, training=True) for s in SHAPES[:2]]
 TRAINING += [args(normal(4, 3, 5), *running(3), training=True, momentum=m, eps=e) for m, e in ((0.0, 1e-3), (1.0, 0.1))]
-TRAINING += [args(normal(4, 3), *running(3), positive(3), None, training=True), args(normal(2, 1), *running(1), training=True)]
+TRAINING += [
+    args(normal(4, 3), *running(3), positive(3), None, training=True),
+    args(normal(2, 1), *running(1), training=True),
+]
 TRAINING += [args(normal(n, 2), *running(2), positive(2), normal(2), training=True) for n in SIZES[1:10]]
 TRAINING += [args(normal(8, 2, offset=30), *running(2), training=True)]
 EVALUATION = [args(normal(*s), *running(3), positive(3), normal(3)) for s in SHAPES]

@@ -16,8 +16,8 @@ from conformance.cases import (
     args,
     away_from,
     booleans,
-    normal,
     named,
+    normal,
     ops,
     positive,
     refuses,
@@ -29,8 +29,15 @@ from conformance.cases import (
 
 # --- functions of one number: where to draw it, so that the function is smooth and defined there ---------------------
 
-ANYWHERE = ("tanh", "sigmoid", "exp", "exp2", "expm1", "sin", "cos", "atan", "sinh", "asinh", "neg", "square", "erf")
-ANYWHERE += ("positive", "deg2rad", "rad2deg", "nn.functional.silu", "nn.functional.softplus", "nn.functional.tanhshrink")
+ANYWHERE: tuple[str, ...] = ("tanh", "sigmoid", "exp", "exp2", "expm1", "sin", "cos", "atan", "sinh", "asinh", "neg", "square", "erf")
+ANYWHERE += (
+    "positive",
+    "deg2rad",
+    "rad2deg",
+    "nn.functional.silu",
+    "nn.functional.softplus",
+    "nn.functional.tanhshrink",
+)
 ANYWHERE += ("nn.functional.logsigmoid", "nn.functional.gelu", "nn.functional.mish", "nn.functional.softsign")
 POSITIVE = ("log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal")
 INSIDE_ONE = ("asin", "acos", "atanh", "erfinv")
@@ -63,7 +70,11 @@ def smooth(name: str, *shape: int) -> Draw:
         return uniform(*shape, low=-1.2, high=1.2)
     if name == "cosh":
         return away_from(*shape)
-    return away_from(*shape, points=KINKED[name] if name in KINKED else STEPS[name]) if name not in ANYWHERE else normal(*shape)
+    return (
+        away_from(*shape, points=KINKED[name] if name in KINKED else STEPS[name])
+        if name not in ANYWHERE
+        else normal(*shape)
+    )
 
 
 SMOOTH = (*ANYWHERE, *POSITIVE, *INSIDE_ONE, "tan", "cosh", *KINKED, *STEPS)
@@ -134,7 +145,9 @@ def binary() -> list[Case]:
     for name in DISCRETE_PAIRS:
         # The quotient jumps: no second order, and no gradient through floor_divide.
         cases += ops(name, [args(normal(*a), positive(*b)) for a, b in SHAPES], checks=FORWARD)
-        cases += ops(name, [args(normal(17), values([3, -2, 5, 7] * 4 + [1]))], dtypes=("int64", "int32"), checks=FORWARD)
+        cases += ops(
+            name, [args(normal(17), values([3, -2, 5, 7] * 4 + [1]))], dtypes=("int64", "int32"), checks=FORWARD
+        )
     for name in ("maximum", "minimum"):
         cases += ops(name, [args(tied(33), tied(33)), args(special(), tied(17))], exact=True, layouts=())
     for name in ("add", "sub", "mul", "div"):
@@ -156,7 +169,9 @@ def promotion() -> list[Case]:
         for right in KINDS:
             pairs = [args(normal(5).to(left), normal(5).to(right)), args(normal(5).to(left), normal().to(right))]
             cases += ops("mul", pairs, checks=FORWARD, layouts=(), label=f"promotion {left} {right}")
-            pair = args(normal(5).to(left), positive(5).to("float64") if right == "bool" else values([1, 2, 3, 4, 5], right))
+            pair = args(
+                normal(5).to(left), positive(5).to("float64") if right == "bool" else values([1, 2, 3, 4, 5], right)
+            )
             cases += ops("div", [pair], checks=FORWARD, layouts=(), label=f"promotion {left} {right}")
         scalars = [args(normal(5).to(left), number) for number in (2, 2.5, True)]
         cases += ops("add", scalars, checks=FORWARD, layouts=(), label=f"promotion {left}")
@@ -169,8 +184,15 @@ SCALARS = [
     *ops("sub", [args(normal(3, 4), 2.5), args(normal(3, 4), normal(4), alpha=0.5)]),
     *ops("mul", [args(normal(3, 4), -1.5)]),
     *ops("div", [args(normal(3, 4), 3), args(normal(3, 4), positive(4), rounding_mode=None)]),
-    *ops("div", [args(normal(9), positive(9), rounding_mode=mode) for mode in ("floor", "trunc")], checks=CHECKS - {"second-order"}),
-    *ops("pow", [args(normal(9), 2), args(normal(9), 3), args(positive(9), 0.5), args(positive(9), -1), args(2.0, normal(9))]),
+    *ops(
+        "div",
+        [args(normal(9), positive(9), rounding_mode=mode) for mode in ("floor", "trunc")],
+        checks=CHECKS - {"second-order"},
+    ),
+    *ops(
+        "pow",
+        [args(normal(9), 2), args(normal(9), 3), args(positive(9), 0.5), args(positive(9), -1), args(2.0, normal(9))],
+    ),
     *ops("pow", [args(normal(9), 0), args(normal(9), 1)]),
     *ops("rsub", [args(normal(4), 1.0), args(normal(4), normal(4), alpha=2)]),
     *ops("lerp", [args(normal(3, 4), normal(3, 4), 0.3), args(normal(3, 4), normal(4), uniform(3, 1))]),
@@ -190,7 +212,18 @@ def operators(torch: Any, x: Any, y: Any) -> Any:
 
 def comparisons(torch: Any, x: Any, y: Any) -> Any:
     """Every comparison and logical operator."""
-    return [x < y, x <= 1, x > y, x >= 0, x == y, x != y, ~(x < y), (x < 0) & (y < 0), (x < 0) | (y < 0), (x < 0) ^ (y < 0)]
+    return [
+        x < y,
+        x <= 1,
+        x > y,
+        x >= 0,
+        x == y,
+        x != y,
+        ~(x < y),
+        (x < 0) & (y < 0),
+        (x < 0) | (y < 0),
+        (x < 0) ^ (y < 0),
+    ]
 
 
 def integer_operators(torch: Any, x: Any, y: Any) -> Any:

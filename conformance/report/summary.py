@@ -18,7 +18,7 @@ def summary(outcome: Outcome, frame: Any, about: dict[str, Any]) -> str:
     template = jinja2.Template(
         Path(__file__).with_name("summary.md.j2").read_text(encoding="utf-8"), keep_trailing_newline=True
     )
-    return template.render(
+    rendered: str = template.render(
         about=about,
         verdict=verdict(outcome),
         cases=len(outcome.cases),
@@ -33,6 +33,7 @@ def summary(outcome: Outcome, frame: Any, about: dict[str, Any]) -> str:
         widest=_widest(frame),
         quote=shlex.quote,
     )
+    return rendered
 
 
 def verdict(outcome: Outcome) -> str:

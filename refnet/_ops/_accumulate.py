@@ -34,7 +34,11 @@ def _innermost(x: Array, axes: tuple[int, ...]) -> tuple[int, ...]:
     """Those of `axes` that are, together, one run of evenly spaced memory with nothing inside it."""
     run: list[int] = []
     for axis in sorted((d for d in range(x.ndim) if x.shape[d] != 1), key=lambda d: abs(x.strides[d])):
-        if axis not in axes or x.strides[axis] == 0 or (run and x.strides[axis] != x.strides[run[-1]] * x.shape[run[-1]]):
+        if (
+            axis not in axes
+            or x.strides[axis] == 0
+            or (run and x.strides[axis] != x.strides[run[-1]] * x.shape[run[-1]])
+        ):
             break
         run.append(axis)
     return tuple(run)

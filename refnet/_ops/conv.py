@@ -29,7 +29,7 @@ Array = Any
 Ints = tuple[int, ...]
 
 _FEW = 32  # windows an image below which the images of a batch share a GEMM
-_CHUNK = 1 << 22  # bytes of copied windows at a time: what a core's second-level cache holds a few times over
+_CHUNK = 1 << 20  # bytes of copied windows at a time: what a core's second-level cache holds
 
 
 def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
@@ -117,25 +117,6 @@ def _batches(count: int, bytes_each: int) -> list[slice]:
     return [slice(i, min(i + step, count)) for i in range(0, count, step)]
 
 
-def _is_depthwise(w_shape: Ints, groups: int) -> bool:
-    """One input and one output channel a group, so that no GEMM has anything to sum over but the kernel."""
-    return w_shape[1] == 1 and w_shape[0] == groups > 1
-
-
-def _shifts(kernel: Ints, stride: Ints, dilation: Ints, places: Ints) -> list[tuple[Ints, tuple[Any, ...]]]:
-    """Each kernel position, and where in the padded input it lies for all windows together."""
-    return [
-        (
-            k,
-            (
-                ...,
-                *(slice(i * d, i * d + s * (m - 1) + 1, s) for i, s, d, m in zip(k, stride, dilation, places, strict=True)),
-            ),
-        )
-        for k in product(*map(range, kernel))
-    ]
-
-
 # --- the map ------------------------------------------------------------------------------------------------------
 
 
@@ -147,8 +128,7 @@ def conv(
 
     dL/dx = conv_input(g, w)        dL/dw = conv_weight(g, x)        dL/db = sum_ni g[n,o,i]
 
-    By im2col and GEMM for as many images at a time as fit the cache; depthwise convolutions by multiplying and adding
-    shifted images.
+    By im2col and GEMM, for as many images at a time as fit the cache; images of few windows share a GEMM.
     """
     kernel = w.shape[2:]
     places = _places(x.shape[2:], kernel, stride, padding, dilation)
@@ -157,8 +137,6 @@ def conv(
     out = xp.empty((batch, outputs, *places), compute)
     if x.size == 0 or w.size == 0:
         out[...] = 0
-    elif _is_depthwise(w.shape, groups):
-        _depthwise(xp, x, w, out, stride, padding, dilation)
     else:
         rows = _grouped(w.astype(compute, copy=False), groups)
         split = out.reshape(batch, groups, outputs // groups, windows)
@@ -178,22 +156,6 @@ def conv(
 def _add_bias(out: Array, b: Array | None) -> None:
     if b is not None:
         out += b.astype(out.dtype, copy=False).reshape(-1, *(1,) * (out.ndim - 2))
-
-
-def _depthwise(xp: Any, x: Array, w: Array, out: Array, stride: Ints, padding: Ints, dilation: Ints) -> None:
-    """out[n,c,i] = sum_k x[n,c,i s + k d - p] w[c,k], in blocks that stay in the cache from shift to shift."""
-    shifts = _shifts(w.shape[2:], stride, dilation, out.shape[2:])
-    weights = w.astype(out.dtype, copy=False)
-    for n, some in product(range(x.shape[0]), _batches(x.shape[1], 8 * out.itemsize * math.prod(out.shape[2:]))):
-        image = padded(xp, x[n, some].astype(out.dtype, copy=False), padding)
-        term = xp.empty_like(out[n, some])
-        for number, (k, where) in enumerate(shifts):
-            factor = weights[(some, 0, *k)].reshape(-1, *(1,) * len(k))
-            if number == 0:
-                xp.multiply(image[where], factor, out=out[n, some])
-            else:
-                xp.multiply(image[where], factor, out=term)
-                out[n, some] += term
 
 
 @conv.variant
@@ -245,34 +207,38 @@ def conv_input(
     """
     kernel, places = w.shape[2:], g.shape[2:]
     compute = _dtype.opmath(g.dtype)
+    reach = tuple(d * (k - 1) for d, k in zip(dilation, kernel, strict=True))
+    if w.shape[0] <= shape[1] and _undone(shape[2:], places, stride, padding, reach):
+        return _flipped(xp, g, w, padding, dilation, reach, groups)
     out = xp.zeros(shape, compute)
-    if out.size == 0 or g.size == 0 or w.size == 0:
-        pass
-    elif _is_depthwise(w.shape, groups):
-        _depthwise_input(xp, g, w, out, stride, padding, dilation)
-    else:
+    if out.size and g.size and w.size:
         rows = _grouped(w.astype(compute, copy=False), groups).swapaxes(1, 2)  # (G, C/G K, O/G)
         size = shape[1] * math.prod(kernel) * math.prod(places) * out.itemsize
         for some in _batches(g.shape[0], size):
             share = g[some].astype(compute, copy=False).reshape(-1, groups, w.shape[0] // groups, math.prod(places))
-            part = (share.shape[0], *shape[1:])
-            out[some] = fold(xp, rows @ share, part, places, kernel, stride, padding, dilation)
+            cols = rows * share if rows.shape[2] == 1 else rows @ share  # an outer product is no work for a GEMM
+            out[some] = fold(xp, cols, (share.shape[0], *shape[1:]), places, kernel, stride, padding, dilation)
     return _finish(xp, out, (g, w), g.dtype)
 
 
-def _depthwise_input(xp: Any, g: Array, w: Array, out: Array, stride: Ints, padding: Ints, dilation: Ints) -> None:
-    """out[n,c,i s + k d - p] += g[n,c,i] w[c,k], block by block."""
-    shifts = _shifts(w.shape[2:], stride, dilation, g.shape[2:])
-    weights = w.astype(out.dtype, copy=False)
-    inside = (..., *(slice(p, p + size) for size, p in zip(out.shape[2:], padding, strict=True)))
-    for n, some in product(range(g.shape[0]), _batches(g.shape[1], 8 * out.itemsize * math.prod(out.shape[2:]))):
-        share = g[n, some].astype(out.dtype, copy=False)
-        image = padded(xp, out[n, some], padding)
-        term = xp.empty(share.shape, out.dtype)
-        for k, where in shifts:
-            xp.multiply(share, weights[(some, 0, *k)].reshape(-1, *(1,) * len(k)), out=term)
-            image[where] += term
-        out[n, some] = image[inside]
+def _undone(sizes: Ints, places: Ints, stride: Ints, padding: Ints, reach: Ints) -> bool:
+    """Whether a convolution of g is the adjoint: at stride 1, with no more padding than the kernel reaches."""
+    fits = all(size == m + r - 2 * p for size, m, p, r in zip(sizes, places, padding, reach, strict=True))
+    return fits and all(s == 1 for s in stride) and all(p <= r for p, r in zip(padding, reach, strict=True))
+
+
+def _flipped(xp: Any, g: Array, w: Array, padding: Ints, dilation: Ints, reach: Ints, groups: int) -> Array:
+    """x[n,c,j] = sum_ok g[n,o,j + p - k d] w[o,c,k]: the convolution of g with w turned round, inputs for outputs.
+
+    Gathers windows of g where `fold` scatters columns of x; worth it when g has no more channels than x.
+    """
+    outputs, inputs = w.shape[0] // groups, w.shape[1]
+    turned = xp.flip(w, tuple(range(2, w.ndim))).reshape(groups, outputs, *w.shape[1:]).swapaxes(1, 2)
+    turned = turned.reshape(groups * inputs, outputs, *w.shape[2:])  # (G, O/G, C/G, *K) -> (C, O/G, *K)
+    padding = tuple(r - p for r, p in zip(reach, padding, strict=True))
+    ones = (1,) * len(padding)
+    out = conv.forward(xp, g, turned, stride=ones, padding=padding, dilation=dilation, groups=groups)
+    return _finish(xp, out, (g, w), g.dtype)
 
 
 @Primitive
@@ -286,11 +252,7 @@ def conv_weight(
     kernel, places = shape[2:], g.shape[2:]
     compute = _dtype.opmath(g.dtype)
     out = xp.zeros((groups, shape[0] // groups, math.prod(shape[1:])), compute)
-    if out.size == 0 or g.size == 0:
-        pass
-    elif _is_depthwise(shape, groups):
-        _depthwise_weight(xp, g, x, out.reshape(shape), stride, padding, dilation)
-    else:
+    if out.size and g.size:
         size = x.shape[1] * math.prod(kernel) * math.prod(places) * out.itemsize
         for some in _batches(x.shape[0], size):
             cols = columns(xp, x[some].astype(compute, copy=False), kernel, stride, padding, dilation, groups)
@@ -310,19 +272,6 @@ def _sum_of_products(xp: Any, share: Array, cols: Array) -> Array:
     left = share.transpose(1, 2, 0, 3).reshape(groups, outputs, n * places)
     right = cols.transpose(1, 0, 3, 2).reshape(groups, n * places, cols.shape[2])
     return left @ right
-
-
-def _depthwise_weight(xp: Any, g: Array, x: Array, out: Array, stride: Ints, padding: Ints, dilation: Ints) -> None:
-    """out[c,k] = sum_ni g[n,c,i] x[n,c,i s + k d - p], block by block."""
-    shifts = _shifts(out.shape[2:], stride, dilation, g.shape[2:])
-    for n, some in product(range(g.shape[0]), _batches(g.shape[1], 8 * out.itemsize * math.prod(x.shape[2:]))):
-        image = padded(xp, x[n, some].astype(out.dtype, copy=False), padding)
-        share = xp.ascontiguousarray(g[n, some].astype(out.dtype, copy=False))
-        term = xp.empty(share.shape, out.dtype)
-        flat = term.reshape(term.shape[0], -1)
-        for k, where in shifts:
-            xp.multiply(image[where], share, out=term)
-            out[(some, 0, *k)] += flat.sum(1)
 
 
 conv.vjp(

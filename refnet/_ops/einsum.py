@@ -5,8 +5,8 @@ from typing import Any
 
 from refnet._check import check
 from refnet._ops import shape
-from refnet._ops.index import fancy_index
 from refnet._ops._args import expect_tensor
+from refnet._ops.index import fancy_index
 from refnet._ops.matmul import contract_pair
 
 _LETTERS = string.ascii_uppercase + string.ascii_lowercase  # in the order of an output that is not given

@@ -125,7 +125,7 @@ def adaptive_winners(xp: Any, x: Array, places: Ints) -> Array:
     bounds = [adaptive_bounds(size, m) for size, m in zip(sizes, places, strict=True)]
     for i in product(*map(range, places)):
         window = tuple(b[j] for b, j in zip(bounds, i, strict=True))
-        values = x[(..., *window)].reshape(*x.shape[:-n], -1)
+        values = x[(..., *window)].reshape(*x.shape[:-n], math.prod(s.stop - s.start for s in window))
         index[(..., *i)] = plane[window].reshape(-1)[_winner(xp, values)]
     return index
 
@@ -209,13 +209,24 @@ def adaptive_mean(xp: Any, x: Array, *, places: Ints) -> Array:
     """out[.., i] = the mean of x over adaptive window i        dL/dx = adaptive_share(g)"""
     n = len(places)
     compute = _dtype.opmath(x.dtype)
-    values = x.astype(compute, copy=False)
+    values = xp.ascontiguousarray(x.astype(compute, copy=False))
+    if all(m and size % m == 0 for size, m in zip(x.shape[-n:], places, strict=True)):
+        return _block_means(values, places).astype(x.dtype, copy=False)
     out = xp.empty((*x.shape[:-n], *places), compute)
     bounds = [adaptive_bounds(size, m) for size, m in zip(x.shape[-n:], places, strict=True)]
     for i in product(*map(range, places)):
         window = values[(..., *(b[j] for b, j in zip(bounds, i, strict=True)))]
-        out[(..., *i)] = window.reshape(*x.shape[:-n], -1).mean(-1)
+        out[(..., *i)] = window.mean(axis=tuple(range(-n, 0)))
     return out.astype(x.dtype, copy=False)
+
+
+def _block_means(values: Array, places: Ints) -> Array:
+    """The means of equal blocks, all at once."""
+    n, lead = len(places), values.ndim - len(places)
+    blocks = [side for size, m in zip(values.shape[lead:], places, strict=True) for side in (m, size // m)]
+    order = (*range(lead), *range(lead, lead + 2 * n, 2), *range(lead + 1, lead + 2 * n, 2))
+    values = values.reshape(*values.shape[:lead], *blocks).transpose(order)  # (.., M, K, ..) -> (.., *M, *K)
+    return values.reshape(*values.shape[: lead + n], math.prod(blocks[1::2])).mean(-1)
 
 
 @Primitive

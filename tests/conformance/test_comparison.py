@@ -127,7 +127,10 @@ SHAPES = args(normal(3, 4), normal(5))
     ("fault", "category"),
     [
         (lambda x, y: x, "exception"),
-        (raises(ValueError("The size of tensor a (4) must match the size of tensor b (5) at dimension 1")), "exception"),
+        (
+            raises(ValueError("The size of tensor a (4) must match the size of tensor b (5) at dimension 1")),
+            "exception",
+        ),
         (raises(RuntimeError("add: bad input")), "message"),
         (raises(RuntimeError("add: cannot match size 4 with size 6 in dimension 1")), "message"),
     ],
@@ -215,7 +218,9 @@ def test_a_second_derivative_of_zero_may_be_there_or_not() -> None:
     """torch leaves out the second derivative of a linear function; zeros are as good, other numbers are not."""
     (case,) = ops("neg", [args(X)])
     assert found(compare(case, Planted(neg=lambda x: -x + 0 * x * x))) == set()
-    assert (FAIL, "second-order", "structural-zero") in found(compare(case, Planted(neg=lambda x: -x + 1e-3 * (x - x.detach()) ** 2)))
+    assert (FAIL, "second-order", "structural-zero") in found(
+        compare(case, Planted(neg=lambda x: -x + 1e-3 * (x - x.detach()) ** 2))
+    )
 
 
 def program_with_numbers(torch: Any, x: Any) -> Any:

@@ -32,7 +32,16 @@ def test_a_run_survives_a_crash_and_a_hang(tmp_path: Path, capsys: Any) -> None:
 
 
 def test_torch_conforms_to_itself(tmp_path: Path, capsys: Any) -> None:
-    arguments = ["--candidate", "torch", "--ops", "tanh,add", "--dtype", "float32,float64", "--out", str(tmp_path / "r")]
+    arguments = [
+        "--candidate",
+        "torch",
+        "--ops",
+        "tanh,add",
+        "--dtype",
+        "float32,float64",
+        "--out",
+        str(tmp_path / "r"),
+    ]
     assert main(arguments) == 0
     assert "conforms" in capsys.readouterr().out
 

@@ -45,9 +45,7 @@ def test_the_worst_element_is_the_evidence() -> None:
     verdict = judge(wrong, R, T)
     assert verdict.failing == 2 and verdict.index in ((3,), (20,))
     assert verdict.index is not None
-    assert (verdict.candidate, verdict.torch, verdict.oracle) == tuple(
-        float(a[verdict.index]) for a in (wrong, R, T)
-    )
+    assert (verdict.candidate, verdict.torch, verdict.oracle) == tuple(float(a[verdict.index]) for a in (wrong, R, T))
 
 
 def test_probes_are_asked_for_only_when_an_element_does_not_settle() -> None:

@@ -107,6 +107,8 @@ def conv_transpose3d(
 
 def _ints(value: Any, n: int, what: str, name: str) -> Ints:
     """An int, or a sequence of 1 or n ints, as n ints."""
+    if type(value) is int:
+        return (value,) * n
     values = tuple(value) if isinstance(value, list | tuple) else (value,)
     for v in values:
         check(
@@ -171,11 +173,9 @@ def _short(d: _dtype.dtype) -> str:
 def _check_geometry(stride: Ints, padding: Ints, dilation: Ints, groups: int) -> None:
     check(isinstance(groups, int), lambda: f"argument 'groups' must be int, not {type(groups).__name__}", TypeError)
     check(groups > 0, lambda: f"non-positive groups is not supported: got groups={groups}")
-    check(all(s > 0 for s in stride), lambda: f"non-positive stride is not supported: got stride={list(stride)}")
-    check(all(p >= 0 for p in padding), lambda: f"negative padding is not supported: got padding={list(padding)}")
-    check(
-        all(d > 0 for d in dilation), lambda: f"non-positive dilation is not supported: got dilation={list(dilation)}"
-    )
+    check(min(stride) > 0, lambda: f"non-positive stride is not supported: got stride={list(stride)}")
+    check(min(padding) >= 0, lambda: f"negative padding is not supported: got padding={list(padding)}")
+    check(min(dilation) > 0, lambda: f"non-positive dilation is not supported: got dilation={list(dilation)}")
 
 
 def _check_bias(bias: Any, weight: Any, outputs: int, transposed: str) -> None:
@@ -240,12 +240,10 @@ def _convolve(
         ),
     )
     check(
-        all(size > 0 for size in x.shape[2:]),
+        0 not in x.shape[2:],
         lambda: f"Only zero batch or zero channel inputs are supported, but got input shape: {list(x.shape)}",
     )
-    check(
-        all(k > 0 for k in weight.shape[2:]), lambda: f"{name}: kernel sizes must be positive, got {list(weight.shape)}"
-    )
+    check(0 not in weight.shape[2:], lambda: f"{name}: kernel sizes must be positive, got {list(weight.shape)}")
     operands = (x, weight) if bias is None else (x, weight, bias)
     out = conv(*operands, stride=stride, padding=padding, dilation=dilation, groups=groups)
     return out if batched else out.squeeze(0)

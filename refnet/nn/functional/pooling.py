@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from refnet._check import check
-from refnet._memory_format import suggested
+from refnet._memory_format import contiguous_format, suggested
 from refnet._ops import pool
 from refnet._ops._args import expect_tensor, type_name
 from refnet._ops.pointwise import abs as absolute
@@ -34,6 +34,22 @@ def _sizes(value: Any, n: int, what: str, name: str) -> Ints:
 
 def _check_rank(input: Any, n: int, name: str) -> None:
     expect_tensor(input, name)
+    if name == "avg_pool2d":
+        check(
+            input.ndim > 2,
+            lambda: (
+                f"Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], but got -3): "
+                f"avg_pool2d takes 3 or 4 dimensions, got {list(input.shape)}"
+            ),
+            IndexError,
+        )
+    check(
+        name != "avg_pool1d" or input.ndim in (2, 3),
+        lambda: (
+            f"Expected 2 to 3 dimensions, but got {input.ndim}-dimensional tensor for argument #1 'self' (while checking "
+            "arguments for avg_pool1d)"
+        ),
+    )
     check(
         input.ndim in (n + 1, n + 2),
         lambda: (
@@ -60,7 +76,10 @@ def _geometry(
     strides = _sizes(stride, n, "stride", name) if given else kernel
     pads, dilations = _sizes(padding, n, "padding", name), _sizes(dilation, n, "dilation", name)
     _check_rank(input, n, name)
-    check(all(s != 0 for s in strides), lambda: f"stride should not be zero ({name}: got stride={strides})")
+    check(
+        all(s != 0 for s in strides),
+        lambda: f"stride should not be zero ({name}: got kernel_size={kernel}, stride={strides})",
+    )
     check(
         all(k > 0 for k in kernel) and all(s > 0 for s in strides),
         lambda: f"{name}() kernel_size and stride must be greater than zero, but got {kernel} and {strides}",
@@ -86,15 +105,15 @@ def _geometry(
         all(m > 0 for m in places),
         lambda: (
             f"{name}: Given input size: ({'x'.join(map(str, input.shape[-n - 1 :]))}). Calculated output size: "
-            f"({'x'.join(map(str, (input.shape[-n - 1], *places)))}). Output size is too small"
+            f"({'x'.join(map(str, (input.shape[-n - 1], *places)))}). Output size is too small: {min(places)}"
         ),
     )
     return kernel, strides, pads, dilations, places
 
 
-def _like_input(out: Any, input: Any) -> Any:
-    """`out` in the memory format that torch gives it."""
-    return out.contiguous(memory_format=suggested(input))
+def _like_input(out: Any, input: Any, volumes: bool = False) -> Any:
+    """`out` in the memory format that torch gives it; most of torch's kernels for volumes give row-major results."""
+    return out.contiguous(memory_format=suggested(input) if input.ndim < 5 or volumes else contiguous_format)
 
 
 # --- maximum ------------------------------------------------------------------------------------------------------
@@ -116,8 +135,8 @@ def _max_pool(
     )
     index = pool.winners(input.device.xp, input._array, kernel, strides, pads, dilations, places)
     out, indices = pool.take_winners(input, index, n)
-    out = _like_input(out, input)
-    return (out, _like_input(indices, input)) if return_indices else out
+    out = _like_input(out, input, volumes=True)
+    return (out, _like_input(indices, input, volumes=True)) if return_indices else out
 
 
 def max_pool1d(
@@ -221,8 +240,9 @@ def _adaptive_max(n: int, input: Any, output_size: Any, return_indices: bool) ->
     places = _adaptive_places(input, n, output_size, f"adaptive_max_pool{n}d")
     index = pool.adaptive_winners(input.device.xp, input._array, places)
     out, indices = pool.take_winners(input, index, n)
-    out = _like_input(out, input)
-    return (out, _like_input(indices, input)) if return_indices else out
+    if n == 2:
+        out, indices = _like_input(out, input), _like_input(indices, input)
+    return (out, indices) if return_indices else out
 
 
 def adaptive_max_pool1d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
@@ -283,7 +303,8 @@ def _unpool(n: int, input: Any, indices: Any, kernel_size: Any, stride: Any, pad
         ),
     )
     offsets = (xp.arange(math.prod(lead)) * volume).reshape(*lead, *(1,) * n)
-    return pool.unpool(input, index=indices._array + offsets, shape=(*lead, *sizes))
+    out = pool.unpool(input, index=indices._array + offsets, shape=(*lead, *sizes))
+    return _like_input(out, input) if n == 2 else out
 
 
 def _unpooled_size(given: Ints, default: Ints, strides: Ints, n: int) -> Ints:
@@ -360,7 +381,7 @@ def _avg_pool(
         NotImplementedError,
     )
     out = pool.window_mean(input, kernel=kernel, stride=strides, padding=pads, places=places, divisor=divisor)
-    return _like_input(out, input)
+    return _like_input(out, input) if n == 2 else out
 
 
 def avg_pool1d(
@@ -414,7 +435,8 @@ def _adaptive_avg(n: int, input: Any, output_size: Any) -> Any:
         lambda: f"\"{name}\" not implemented for '{type_name(input.dtype)}'",
         NotImplementedError,
     )
-    return _like_input(pool.adaptive_mean(input, places=places), input)
+    out = pool.adaptive_mean(input, places=places)
+    return _like_input(out, input) if n == 2 else out
 
 
 def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:

@@ -7,8 +7,8 @@ from refnet.nn.modules.activation import LogSigmoid as LogSigmoid
 from refnet.nn.modules.activation import LogSoftmax as LogSoftmax
 from refnet.nn.modules.activation import ReLU as ReLU
 from refnet.nn.modules.activation import ReLU6 as ReLU6
-from refnet.nn.modules.activation import SiLU as SiLU
 from refnet.nn.modules.activation import Sigmoid as Sigmoid
+from refnet.nn.modules.activation import SiLU as SiLU
 from refnet.nn.modules.activation import Softmax as Softmax
 from refnet.nn.modules.activation import Softmax2d as Softmax2d
 from refnet.nn.modules.activation import Softmin as Softmin
@@ -64,13 +64,19 @@ from refnet.nn.modules.module import Module as Module
 from refnet.nn.modules.module import Registration as Registration
 from refnet.nn.modules.module import clear_grad as clear_grad
 from refnet.nn.modules.module import indented as indented
-from refnet.nn.modules.module import register_module_buffer_registration_hook as register_module_buffer_registration_hook
+from refnet.nn.modules.module import (
+    register_module_buffer_registration_hook as register_module_buffer_registration_hook,
+)
 from refnet.nn.modules.module import register_module_forward_hook as register_module_forward_hook
 from refnet.nn.modules.module import register_module_forward_pre_hook as register_module_forward_pre_hook
 from refnet.nn.modules.module import register_module_full_backward_hook as register_module_full_backward_hook
 from refnet.nn.modules.module import register_module_full_backward_pre_hook as register_module_full_backward_pre_hook
-from refnet.nn.modules.module import register_module_module_registration_hook as register_module_module_registration_hook
-from refnet.nn.modules.module import register_module_parameter_registration_hook as register_module_parameter_registration_hook
+from refnet.nn.modules.module import (
+    register_module_module_registration_hook as register_module_module_registration_hook,
+)
+from refnet.nn.modules.module import (
+    register_module_parameter_registration_hook as register_module_parameter_registration_hook,
+)
 from refnet.nn.modules.pooling import AdaptiveAvgPool1d as AdaptiveAvgPool1d
 from refnet.nn.modules.pooling import AdaptiveAvgPool2d as AdaptiveAvgPool2d
 from refnet.nn.modules.pooling import AdaptiveAvgPool3d as AdaptiveAvgPool3d
@@ -91,6 +97,7 @@ from refnet.nn.modules.pooling import MaxUnpool2d as MaxUnpool2d
 from refnet.nn.modules.pooling import MaxUnpool3d as MaxUnpool3d
 
 __all__ = [
+    "ELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
@@ -117,7 +124,6 @@ __all__ = [
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
-    "ELU",
     "FeatureAlphaDropout",
     "Flatten",
     "Hardtanh",

@@ -139,7 +139,8 @@ class _LazyBatchNorm(LazyModuleMixin, _BatchNorm):
         super().__init__(0, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
     def _new_parameter(self, options: dict[str, Any]) -> Parameter:
-        return UninitializedParameter(**options)
+        waiting: Parameter = UninitializedParameter(**options)
+        return waiting
 
     def _new_buffer(self, fill: Any, options: dict[str, Any]) -> Any:
         return UninitializedBuffer(**options)

@@ -62,7 +62,7 @@ class _ConvNd(Module):
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size, self.stride = _tuple(kernel_size, n), _tuple(stride, n)
         self.dilation, self.output_padding = _tuple(dilation, n), _tuple(output_padding, n)
-        self.padding = padding if isinstance(padding, str) else _tuple(padding, n)
+        self.padding: Any = padding if isinstance(padding, str) else _tuple(padding, n)
         self.padding_mode = padding_mode
         self._check_padding()
         options = {"device": device, "dtype": dtype}
@@ -252,7 +252,7 @@ class _ConvTranspose(_ConvNd):
             ValueError,
         )
         numbers = zip(input.shape[-n:], self.stride, self.padding, self.dilation, self.kernel_size, strict=True)
-        least = [(i - 1) * s - 2 * int(p) + d * (k - 1) + 1 for i, s, p, d, k in numbers]
+        least = [(i - 1) * s - 2 * p + d * (k - 1) + 1 for i, s, p, d, k in numbers]
         most = [low + s - 1 for low, s in zip(least, self.stride, strict=True)]
         check(
             all(low <= size <= high for low, size, high in zip(least, wanted, most, strict=True)),
@@ -301,7 +301,8 @@ class _LazyConv(LazyModuleMixin, _ConvNd):
         super().__init__(0, out_channels, *args, **kwargs)
 
     def _new_parameter(self, shape: Ints, options: dict[str, Any]) -> Parameter:
-        return UninitializedParameter(**options)
+        waiting: Parameter = UninitializedParameter(**options)
+        return waiting
 
     def reset_parameters(self) -> None:
         if not self.has_uninitialized_params() and self.in_channels != 0:

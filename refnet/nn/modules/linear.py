@@ -80,7 +80,8 @@ class LazyLinear(LazyModuleMixin, Linear):
         super().__init__(0, out_features, bias, device, dtype)
 
     def _new_parameter(self, shape: tuple[int, ...], options: dict[str, Any]) -> Parameter:
-        return UninitializedParameter(**options)
+        waiting: Parameter = UninitializedParameter(**options)
+        return waiting
 
     def reset_parameters(self) -> None:
         if not self.has_uninitialized_params() and self.in_features != 0:
