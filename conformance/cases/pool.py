@@ -145,7 +145,11 @@ def exact() -> list[Case]:
     )
     volume = values([[[[NAN, 1.0, 2.0], [3.0, NAN, 0.0]], [[INF, INF, NAN], [-0.0, 0.0, -INF]]]])
     cases += ops(
-        "nn.functional.max_pool3d", [args(volume, 2), args(volume, 2, 1)], exact=True, layouts=LAYOUTS_OF[3], checks=CHECKS - {SECOND}
+        "nn.functional.max_pool3d",
+        [args(volume, 2), args(volume, 2, 1)],
+        exact=True,
+        layouts=LAYOUTS_OF[3],
+        checks=CHECKS - {SECOND},
     )
     means = [args(image, k, **{k: v for k, v in o.items() if k != "dilation"}) for k, o in arguments[:3]]
     cases += ops("nn.functional.avg_pool2d", means, exact=True, checks=FORWARD)
@@ -228,7 +232,9 @@ def unpooling() -> list[Case]:
     few = [args(tied(2, 3, 6, 8), n=2, kernel=2)]
     cases += ops("unpooled maxima", few, program=back, dtypes=FLOATS[1:3])
     index = values([[[[0, 3], [8, 15]]]], "int64")
-    return cases + ops("positions by hand", [args(normal(1, 1, 2, 2), index, n=2, kernel=2)], program=scattered, layouts=())
+    return cases + ops(
+        "positions by hand", [args(normal(1, 1, 2, 2), index, n=2, kernel=2)], program=scattered, layouts=()
+    )
 
 
 def layer(torch: Any, x: Any, *, kind: str, arguments: tuple[Any, ...] = (), **options: Any) -> Any:

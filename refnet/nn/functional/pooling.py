@@ -34,28 +34,14 @@ def _sizes(value: Any, n: int, what: str, name: str) -> Ints:
 
 def _check_rank(input: Any, n: int, name: str) -> None:
     expect_tensor(input, name)
-    if name == "avg_pool2d":
-        check(
-            input.ndim > 2,
-            lambda: (
-                f"Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], but got -3): "
-                f"avg_pool2d takes 3 or 4 dimensions, got {list(input.shape)}"
-            ),
-            IndexError,
-        )
-    check(
-        name != "avg_pool1d" or input.ndim in (2, 3),
-        lambda: (
-            f"Expected 2 to 3 dimensions, but got {input.ndim}-dimensional tensor for argument #1 'self' (while checking "
-            "arguments for avg_pool1d)"
-        ),
-    )
     check(
         input.ndim in (n + 1, n + 2),
         lambda: (
-            f"{name}: Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size for input, "
-            f"non-empty otherwise, but got:{list(input.shape)}"
+            f"{name}: Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size for input, non-empty "
+            f"otherwise, but got:{list(input.shape)} (Expected {n + 1} to {n + 2} dimensions, but got {input.ndim}-dimensional "
+            f"tensor for argument #1; Dimension out of range: expected [{-input.ndim}, {input.ndim - 1}], got {-n - 1})"
         ),
+        IndexError if name == "avg_pool2d" and input.ndim < 3 else RuntimeError,  # torch's avg_pool2d, too
     )
     check(
         all(size > 0 for size in input.shape[input.ndim - n - 1 :]),

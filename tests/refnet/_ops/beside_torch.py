@@ -40,7 +40,7 @@ def outcome(library: Any, source: str, names: Names) -> tuple[str, str]:
             warnings.simplefilter("ignore", UserWarning)  # torch warns of what it gives nan for
             value = eval(source, scope | {"F": library.nn.functional} | names(library))
     except Exception as error:
-        return type(error).__name__, str(error)
+        return type(error).__name__, str(error).replace("refnet.", "torch.")
     text = shown(value)
     if hasattr(value, "stride"):
         text += f" {shown(value.dtype)} {tuple(value.stride())}"
