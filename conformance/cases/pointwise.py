@@ -29,7 +29,21 @@ from conformance.cases import (
 
 # --- functions of one number: where to draw it, so that the function is smooth and defined there ---------------------
 
-ANYWHERE: tuple[str, ...] = ("tanh", "sigmoid", "exp", "exp2", "expm1", "sin", "cos", "atan", "sinh", "asinh", "neg", "square", "erf")
+ANYWHERE: tuple[str, ...] = (
+    "tanh",
+    "sigmoid",
+    "exp",
+    "exp2",
+    "expm1",
+    "sin",
+    "cos",
+    "atan",
+    "sinh",
+    "asinh",
+    "neg",
+    "square",
+    "erf",
+)
 ANYWHERE += (
     "positive",
     "deg2rad",

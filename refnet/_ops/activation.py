@@ -21,11 +21,11 @@ leaky_relu.vjp(x=lambda g, x, slope: where(x > 0, g, g * slope))
 
 @Pointwise
 def hardtanh(xp: Any, x: Array, *, low: float, high: float) -> Array:
-    """out = min(max(x, low), high)        dL/dx = g where low < x < high, else 0"""
+    """out = min(max(x, low), high)        dL/dx = 0 where x <= low or x >= high, else g (also for nan)"""
     return xp.minimum(x.dtype.type(high), xp.maximum(x.dtype.type(low), x))
 
 
-hardtanh.vjp(x=lambda g, x, low, high: where((x > low) & (x < high), g, 0))
+hardtanh.vjp(x=lambda g, x, low, high: where((x <= low) | (x >= high), 0, g))
 
 
 @Pointwise
@@ -39,39 +39,52 @@ threshold.vjp(x=lambda g, x, limit: where(x <= limit, 0, g))
 
 @Pointwise
 def elu(xp: Any, x: Array, *, alpha: float, scale: float, input_scale: float) -> Array:
-    """out = scale x where x > 0, else scale alpha (e^(input_scale x) - 1)
+    """out = scale alpha (e^(input_scale x) - 1) where x < 0, else scale x
 
-    dL/dx = g scale where x > 0, else g scale alpha input_scale e^(input_scale x)
+    dL/dx = g scale alpha input_scale e^(input_scale x) where x <= 0, else g scale (also for nan)
     """
     kind = x.dtype.type
-    return xp.where(x > 0, x * kind(scale), xp.expm1(x * kind(input_scale)) * kind(scale * alpha))
+    return xp.where(x < 0, xp.expm1(x * kind(input_scale)) * kind(scale * alpha), x * kind(scale))
 
 
 elu.vjp(
     x=lambda g, x, alpha, scale, input_scale: where(
-        x > 0, g * scale, g * (exp(x * input_scale) * (scale * alpha * input_scale))
+        x <= 0, g * (exp(x * input_scale) * (scale * alpha * input_scale)), g * scale
     )
 )
 
 
 @Pointwise
+def logistic(xp: Any, x: Array) -> Array:
+    """out = 1 / (1 + e^-x)        dL/dx = g out logistic(-x)
+
+    `sigmoid` to the last place where that is 0 because e^-x overflows: what the gradients below need, as torch's do.
+    """
+    small = xp.exp(-xp.abs(x))
+    return xp.where(x < 0, small, x.dtype.type(1)) / (small + 1)
+
+
+logistic.vjp(x=lambda g, x, out: g * (out * logistic(-x)))
+
+
+@Pointwise
 def softplus(xp: Any, x: Array, *, beta: float, limit: float) -> Array:
-    """out = ln(1 + e^(beta x)) / beta, and x where beta x > limit        dL/dx = g sigmoid(beta x), or g"""
+    """out = ln(1 + e^(beta x)) / beta, and x where beta x > limit        dL/dx = g logistic(beta x), or g"""
     scaled = x * x.dtype.type(beta)
     return xp.where(scaled > limit, x, xp.log1p(xp.exp(scaled)) / x.dtype.type(beta))
 
 
-softplus.vjp(x=lambda g, x, beta, limit: where(x * beta > limit, g, g * sigmoid(x * beta)))
+softplus.vjp(x=lambda g, x, beta, limit: where(x * beta > limit, g, g * logistic(x * beta)))
 
 
 @Pointwise
 def log_sigmoid(xp: Any, x: Array) -> Array:
-    """out = min(x, 0) - ln(1 + e^-|x|)        dL/dx = g sigmoid(-x)"""
+    """out = min(x, 0) - ln(1 + e^-|x|)        dL/dx = g logistic(-x)"""
     out = xp.minimum(x, x.dtype.type(0)) - xp.log1p(xp.exp(-xp.abs(x)))
     return xp.array(out, order="C")  # torch's is row-major whatever the input
 
 
-log_sigmoid.vjp(x=lambda g, x: g * sigmoid(-x))
+log_sigmoid.vjp(x=lambda g, x: g * logistic(-x))
 
 
 @Pointwise

@@ -3,6 +3,10 @@
 from typing import Any
 
 from refnet import _dtype
+from refnet._check import check
+from refnet._ops._accumulate import tree_sum
+from refnet._ops._args import expect_tensor, into, type_name
+from refnet._ops._dims import dim_of
 from refnet._tape import Primitive
 
 Array = Any
@@ -16,18 +20,18 @@ def _shifted(xp: Any, x: Array, dim: int) -> Array:
 
 def _row_major(xp: Any, out: Array, dtype: Any) -> Array:
     """The result in its own type, row-major whatever the input, as torch's is."""
-    return xp.ascontiguousarray(out, dtype=dtype)
+    return xp.asarray(out, dtype=dtype, order="C")
 
 
 @Primitive
-def softmax(xp: Any, x: Array, *, dim: int) -> Array:
+def _softmax(xp: Any, x: Array, *, dim: int) -> Array:
     """out_i = e^(x_i - max x) / sum_j e^(x_j - max x)        dL/dx = out (g - sum_j g_j out_j)"""
     exponentials = xp.exp(_shifted(xp, x, dim))
-    return _row_major(xp, exponentials / exponentials.sum(axis=dim, keepdims=True), x.dtype)
+    return _row_major(xp, exponentials / tree_sum(xp, exponentials, (dim,)), x.dtype)
 
 
-@softmax.variant
-def softmax_composite(xp: Any, x: Array, *, dim: int) -> Array:
+@_softmax.variant
+def _softmax_composite(xp: Any, x: Array, *, dim: int) -> Array:
     """The definition, without the shift: overflows for large x."""
     exponentials = xp.exp(x.astype(_dtype.opmath(x.dtype), copy=False))
     return _row_major(xp, exponentials / exponentials.sum(axis=dim, keepdims=True), x.dtype)
@@ -38,20 +42,60 @@ def _softmax_rule(g: Any, out: Any, dim: int) -> Any:
     return product - out * product.sum(dim, keepdim=True)
 
 
-softmax.vjp(x=_softmax_rule)
+_softmax.vjp(x=_softmax_rule)
 
 
 @Primitive
-def log_softmax(xp: Any, x: Array, *, dim: int) -> Array:
+def _log_softmax(xp: Any, x: Array, *, dim: int) -> Array:
     """out_i = x_i - max x - ln sum_j e^(x_j - max x)        dL/dx = g - e^out sum_j g_j"""
     shifted = _shifted(xp, x, dim)
-    return _row_major(xp, shifted - xp.log(xp.exp(shifted).sum(axis=dim, keepdims=True)), x.dtype)
+    return _row_major(xp, shifted - xp.log(tree_sum(xp, xp.exp(shifted), (dim,))), x.dtype)
 
 
-@log_softmax.variant
-def log_softmax_composite(xp: Any, x: Array, *, dim: int) -> Array:
+@_log_softmax.variant
+def _log_softmax_composite(xp: Any, x: Array, *, dim: int) -> Array:
     """The logarithm of the softmax: loses small probabilities to underflow."""
-    return xp.log(softmax_composite(xp, x, dim=dim))
+    return xp.log(_softmax_composite(xp, x, dim=dim))
 
 
-log_softmax.vjp(x=lambda g, out, dim: g - out.exp() * g.sum(dim, keepdim=True))
+_log_softmax.vjp(x=lambda g, out, dim: g - out.exp() * g.sum(dim, keepdim=True))
+
+
+def _along(primitive: Primitive, input: Any, dim: Any, dtype: Any, out: Any, name: str) -> Any:
+    expect_tensor(input, name)
+    check(
+        hasattr(dim, "__index__"),
+        lambda: f"{name}(): argument 'dim' (position 2) must be int, not {type(dim).__name__}",
+        TypeError,
+    )
+    if dtype is not None:
+        input = input.to(_dtype.check_dtype(dtype, name))
+    d = dim_of(dim, input.ndim)
+    last = name == "log_softmax" and d == input.ndim - 1
+    check(
+        input.dtype.is_floating_point,
+        lambda: f"\"{name}_{'lastdim_' if last else ''}kernel_impl\" not implemented for '{type_name(input.dtype)}'",
+        NotImplementedError,
+    )
+    result = primitive(input, dim=d) if input.ndim else primitive(input.reshape(1), dim=0).reshape(())
+    return into(out, result, name)
+
+
+def softmax(input: Any, dim: int, dtype: Any = None, *, out: Any = None) -> Any:
+    """e^x_i / sum_j e^x_j along `dim`; input is first converted to `dtype` if given.
+
+    >>> import refnet
+    >>> refnet.softmax(refnet.tensor([0.0, 0.0, 1000.0]), dim=0)
+    tensor([0., 0., 1.])
+    """
+    return _along(_softmax, input, dim, dtype, out, "softmax")
+
+
+def log_softmax(input: Any, dim: int, dtype: Any = None, *, out: Any = None) -> Any:
+    """ln softmax(x) along `dim`, without the underflow of small probabilities.
+
+    >>> import refnet
+    >>> refnet.log_softmax(refnet.tensor([0.0, 1000.0]), dim=0)
+    tensor([-1000.,     0.])
+    """
+    return _along(_log_softmax, input, dim, dtype, out, "log_softmax")

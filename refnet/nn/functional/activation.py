@@ -7,23 +7,9 @@ from refnet import _dtype
 from refnet._check import check
 from refnet._inplace import update
 from refnet._ops import activation, pointwise
-from refnet._ops import softmax as _softmax
-from refnet._ops._args import expect_tensor, type_name
-from refnet._ops._dims import dim_of
-
-
-def _floating(input: Any, name: str) -> None:
-    expect_tensor(input, name)
-    check(
-        input.is_floating_point(),
-        lambda: f"\"{name}\" not implemented for '{type_name(input.dtype)}'",
-        NotImplementedError,
-    )
-
-
-def _no_bool(input: Any, name: str) -> None:
-    expect_tensor(input, name)
-    check(input.dtype is not _dtype.bool_, lambda: f"Bool inputs not supported for {name}")
+from refnet._ops import softmax as stable
+from refnet._ops._args import expect_tensor
+from refnet.nn.functional._arguments import expect_floating, number
 
 
 def _apply(function: Any, input: Any, inplace: bool, *args: Any, **options: Any) -> Any:
@@ -51,8 +37,7 @@ def relu_(input: Any) -> Any:
 
 def relu6(input: Any, inplace: bool = False) -> Any:
     """min(max(x, 0), 6)."""
-    _no_bool(input, "hardtanh")
-    return _apply(activation.hardtanh, input, inplace, low=0.0, high=6.0)
+    return _clipped(input, 0.0, 6.0, inplace, "relu6")
 
 
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
@@ -62,8 +47,9 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
     >>> refnet.nn.functional.leaky_relu(refnet.tensor([-10.0, 2.0]), 0.1)
     tensor([-1.,  2.])
     """
-    _floating(input, "leaky_relu")
-    return _apply(activation.leaky_relu, input, inplace, slope=negative_slope)
+    expect_floating(input, "leaky_relu", "leaky_relu_cpu")
+    slope = number(negative_slope, "leaky_relu", "negative_slope", 2)
+    return _apply(activation.leaky_relu, input, inplace, slope=slope)
 
 
 def leaky_relu_(input: Any, negative_slope: float = 0.01) -> Any:
@@ -73,9 +59,19 @@ def leaky_relu_(input: Any, negative_slope: float = 0.01) -> Any:
 
 def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
     """min(max(x, min_val), max_val). The gradient at the bounds is 0."""
-    _no_bool(input, "hardtanh")
-    check(min_val <= max_val, lambda: "min_val cannot be greater than max_val", ValueError)
-    return _apply(activation.hardtanh, input, inplace, low=min_val, high=max_val)
+    check(not min_val > max_val, lambda: "min_val cannot be greater than max_val", ValueError)
+    low, high = number(min_val, "hardtanh", "min_val", 2), number(max_val, "hardtanh", "max_val", 3)
+    return _clipped(input, low, high, inplace, "hardtanh")
+
+
+def _clipped(input: Any, low: Any, high: Any, inplace: bool, name: str) -> Any:
+    expect_tensor(input, name)
+    check(input.dtype is not _dtype.bool_, lambda: "Bool inputs not supported for hardtanh")
+    check(
+        input.dtype is not _dtype.uint8 or (low >= 0 and high >= 0),
+        lambda: "cannot do hardtanh on an unsigned type with negative limits",
+    )
+    return _apply(activation.hardtanh, input, inplace, low=low, high=high)
 
 
 def hardtanh_(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
@@ -84,15 +80,21 @@ def hardtanh_(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
 
 
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
-    """x where x > threshold, else value."""
+    """x where x > threshold, else value. Integers compare with, and become, whole numbers."""
     expect_tensor(input, "threshold")
-    check(input.dtype is not _dtype.bool_, lambda: "\"threshold\" not implemented for 'Bool'", NotImplementedError)
-    return _apply(activation.threshold, input, inplace, limit=threshold, value=value)
+    limit, value = number(threshold, "threshold", "threshold", 2), number(value, "threshold", "value", 3)
+    check(input.dtype is not _dtype.bool_, lambda: "\"threshold_cpu\" not implemented for 'Bool'", NotImplementedError)
+    if not input.is_floating_point():
+        limit, value = int(limit), int(value)
+    return _apply(activation.threshold, input, inplace, limit=limit, value=value)
 
 
 def threshold_(input: Any, threshold: float, value: float) -> Any:
     """`threshold` in place."""
-    return _apply(activation.threshold, input, True, limit=threshold, value=value)
+    return _threshold(input, threshold, value, inplace=True)
+
+
+_threshold = threshold  # under a name that its own argument does not hide
 
 
 # --- smooth -------------------------------------------------------------------------------------------------------
@@ -112,7 +114,8 @@ def sigmoid(input: Any) -> Any:
 
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """x where x > 0, else alpha (e^x - 1)."""
-    _floating(input, "elu")
+    expect_floating(input, "elu", "elu_cpu")
+    alpha = number(alpha, "elu", "alpha", 2)
     return _apply(activation.elu, input, inplace, alpha=alpha, scale=1.0, input_scale=1.0)
 
 
@@ -123,39 +126,36 @@ def elu_(input: Any, alpha: float = 1.0) -> Any:
 
 def silu(input: Any, inplace: bool = False) -> Any:
     """x / (1 + e^-x)."""
-    _floating(input, "silu")
+    expect_floating(input, "silu", "silu_cpu")
     return _apply(activation.silu, input, inplace)
 
 
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """ln(1 + e^(beta x)) / beta, and x itself where beta x > threshold."""
-    _floating(input, "softplus")
-    return activation.softplus(input, beta=beta, limit=threshold)
+    expect_floating(input, "softplus", "softplus_cpu")
+    beta, limit = number(beta, "softplus", "beta", 2), number(threshold, "softplus", "threshold", 3)
+    return activation.softplus(input, beta=beta, limit=limit)
 
 
 def logsigmoid(input: Any) -> Any:
     """ln(1 / (1 + e^-x)), without overflow."""
-    _floating(input, "log_sigmoid")
+    expect_floating(input, "log_sigmoid", "log_sigmoid_cpu")
     return activation.log_sigmoid(input)
 
 
 # --- softmax ------------------------------------------------------------------------------------------------------
 
 
-def _along(function: Any, name: str, input: Any, dim: Any, dtype: Any, stacklevel: int) -> Any:
-    expect_tensor(input, name)
-    if dim is None:
-        warnings.warn(
-            f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
-            UserWarning,
-            stacklevel=stacklevel,
-        )
-        dim = 0 if input.ndim in (0, 1, 3) else 1
-    if dtype is not None:
-        input = input.to(_dtype.check_dtype(dtype, name))
-    _floating(input, name)
-    d = dim_of(dim, input.ndim)
-    return function(input, dim=d) if input.ndim else function(input.reshape(1), dim=0).reshape(())
+def _dim(name: str, input: Any, dim: int | None, stacklevel: int) -> int:
+    """`dim`, or what torch takes in its place, with its warning."""
+    if dim is not None:
+        return dim
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+        UserWarning,
+        stacklevel=stacklevel,
+    )
+    return 0 if input.ndim in (0, 1, 3) else 1
 
 
 def softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
@@ -165,12 +165,14 @@ def softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any
     >>> refnet.nn.functional.softmax(refnet.tensor([0.0, 0.0, 1000.0]), dim=0)
     tensor([0., 0., 1.])
     """
-    return _along(_softmax.softmax, "softmax", input, dim, dtype, _stacklevel)
+    expect_tensor(input, "softmax")
+    return stable.softmax(input, _dim("softmax", input, dim, _stacklevel), dtype)
 
 
 def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
     """softmax(-x)."""
-    return _along(_softmax.softmax, "softmin", -input, dim, dtype, _stacklevel)
+    expect_tensor(input, "softmin")
+    return stable.softmax(-input, _dim("softmin", input, dim, _stacklevel), dtype)
 
 
 def log_softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
@@ -180,4 +182,5 @@ def log_softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype:
     >>> refnet.nn.functional.log_softmax(refnet.tensor([0.0, 1000.0]), dim=0)
     tensor([-1000.,     0.])
     """
-    return _along(_softmax.log_softmax, "log_softmax", input, dim, dtype, _stacklevel)
+    expect_tensor(input, "log_softmax")
+    return stable.log_softmax(input, _dim("log_softmax", input, dim, _stacklevel), dtype)
