@@ -223,6 +223,8 @@ from refnet._ops.shape import triu as triu
 from refnet._ops.shape import unbind as unbind
 from refnet._ops.shape import unflatten as unflatten
 from refnet._ops.shape import unsqueeze as unsqueeze
+from refnet._ops.softmax import log_softmax as log_softmax
+from refnet._ops.softmax import softmax as softmax
 from refnet._ops.sort import argsort as argsort
 from refnet._ops.sort import sort as sort
 from refnet._ops.sort import topk as topk

@@ -44,6 +44,13 @@ class device:
         )
         return _device(f"{name}:{index}")
 
+    def __getattr__(self, name: str) -> Any:
+        """Find the array module of a GPU at its first use, so that naming a device costs nothing."""
+        if name != "xp":
+            raise AttributeError(f"'device' object has no attribute {name!r}")
+        self.xp = _cupy()
+        return self.xp
+
     def __repr__(self) -> str:
         where = "" if self.index is None else f", index={self.index}"
         return f"device(type={self.type!r}{where})"
@@ -67,7 +74,8 @@ def _device(name: str) -> device:
     made = object.__new__(device)
     made.type = kind
     made.index = int(index) if index else None
-    made.xp = numpy if kind == "cpu" else _cupy()
+    if kind == "cpu":
+        made.xp = numpy
     return made
 
 

@@ -16,6 +16,7 @@ from refnet._ops import getitem, pointwise, reduce
 from refnet._ops import index as positions
 from refnet._ops import matmul as products
 from refnet._ops import shape as shapes
+from refnet._ops import softmax as softmaxes
 from refnet._ops import sort as sorting
 from refnet._ops._dims import dim_of, infer_shape, sizes_of
 from refnet._tape import RemovableHandle, TensorBase
@@ -735,6 +736,7 @@ class Tensor(TensorBase):
     sigmoid, sigmoid_ = pointwise.sigmoid, in_place(pointwise.sigmoid)
     relu, relu_ = pointwise.relu, in_place(pointwise.relu)
     maximum, minimum = pointwise.maximum, pointwise.minimum
+    softmax, log_softmax = softmaxes.softmax, softmaxes.log_softmax
     clamp, clamp_ = pointwise.clamp, in_place(pointwise.clamp)
     clip, clip_ = clamp, clamp_
     clamp_min, clamp_min_ = pointwise.clamp_min, in_place(pointwise.clamp_min)

@@ -55,7 +55,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     >>> import refnet
     >>> _ = refnet.manual_seed(0)
     >>> refnet.nn.functional.dropout(refnet.ones(5))
-    tensor([2., 0., 2., 0., 2.])
+    tensor([0., 0., 2., 0., 0.])
     """
     _check(input, p, "dropout")
     return _drop(input, p, training, inplace, feature=False)
