@@ -16,16 +16,20 @@ def leaky_relu(xp: Any, x: Array, *, slope: float) -> Array:
     return xp.where(x > 0, x, x * x.dtype.type(slope))
 
 
-leaky_relu.vjp(x=lambda g, x, slope: where(x > 0, g, g * slope))
+leaky_relu.vjp(
+    x=lambda g, x, alpha, scale, input_scale: where(
+        x > 0, g * scale, g * (exp(x * input_scale) * (scale * alpha * input_scale))
+    )
+)
 
 
 @Pointwise
 def hardtanh(xp: Any, x: Array, *, low: float, high: float) -> Array:
-    """out = min(max(x, low), high)        dL/dx = 0 where x <= low or x >= high, else g (also for nan)"""
+    """out = min(max(x, low), high)        dL/dx = g where low < x < high, else 0 (also for nan)"""
     return xp.minimum(x.dtype.type(high), xp.maximum(x.dtype.type(low), x))
 
 
-hardtanh.vjp(x=lambda g, x, low, high: where((x <= low) | (x >= high), 0, g))
+hardtanh.vjp(x=lambda g, x, low, high: where((x > low) & (x < high), g, 0))
 
 
 @Pointwise
