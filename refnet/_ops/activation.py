@@ -16,11 +16,7 @@ def leaky_relu(xp: Any, x: Array, *, slope: float) -> Array:
     return xp.where(x > 0, x, x * x.dtype.type(slope))
 
 
-leaky_relu.vjp(
-    x=lambda g, x, alpha, scale, input_scale: where(
-        x > 0, g * scale, g * (exp(x * input_scale) * (scale * alpha * input_scale))
-    )
-)
+leaky_relu.vjp(x=lambda g, x, slope: where(x > 0, g, g * slope))
 
 
 @Pointwise
@@ -53,7 +49,7 @@ def elu(xp: Any, x: Array, *, alpha: float, scale: float, input_scale: float) ->
 
 elu.vjp(
     x=lambda g, x, alpha, scale, input_scale: where(
-        x <= 0, g * (exp(x * input_scale) * (scale * alpha * input_scale)), g * scale
+        x > 0, g * scale, g * (exp(x * input_scale) * (scale * alpha * input_scale))
     )
 )
 

@@ -53,9 +53,9 @@ DAMAGED = [
     (b"\1" + GOOD[1:], "not an IDX file: it starts with 01000b02"),
     (b"\0\0\x0a" + GOOD[3:], "not an IDX file: it starts with 00000a02"),
     (b"<!DOCTYPE html>", "not an IDX file"),
-    (gzip.compress(GOOD)[:-9], "damaged gzip file"),
+    (gzip.compress(GOOD, mtime=0)[:-9], "damaged gzip file"),
     (b"\x1f\x8b" + GOOD, "damaged gzip file"),
-    (gzip.compress(GOOD)[:-8] + bytes(8), "damaged gzip file"),
+    (gzip.compress(GOOD, mtime=0)[:-8] + bytes(8), "damaged gzip file"),
 ]
 
 
