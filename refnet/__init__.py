@@ -223,6 +223,8 @@ from refnet._ops.shape import triu as triu
 from refnet._ops.shape import unbind as unbind
 from refnet._ops.shape import unflatten as unflatten
 from refnet._ops.shape import unsqueeze as unsqueeze
+from refnet._ops.softmax import log_softmax as log_softmax
+from refnet._ops.softmax import softmax as softmax
 from refnet._ops.sort import argsort as argsort
 from refnet._ops.sort import sort as sort
 from refnet._ops.sort import topk as topk
@@ -267,6 +269,8 @@ from refnet.random import randn_like as randn_like
 from refnet.random import randperm as randperm
 from refnet.random import seed as seed
 from refnet.random import set_rng_state as set_rng_state
+from refnet.nn.functional.activation import relu_ as relu_
+from refnet.nn.functional.activation import threshold as threshold
 from refnet.serialization import load as load
 from refnet.serialization import save as save
 from refnet.tensor import Size as Size

@@ -21,11 +21,11 @@ leaky_relu.vjp(x=lambda g, x, slope: where(x > 0, g, g * slope))
 
 @Pointwise
 def hardtanh(xp: Any, x: Array, *, low: float, high: float) -> Array:
-    """out = min(max(x, low), high)        dL/dx = 0 where x <= low or x >= high, else g (also for nan)"""
+    """out = min(max(x, low), high)        dL/dx = g where low < x < high, else 0 (also for nan)"""
     return xp.minimum(x.dtype.type(high), xp.maximum(x.dtype.type(low), x))
 
 
-hardtanh.vjp(x=lambda g, x, low, high: where((x <= low) | (x >= high), 0, g))
+hardtanh.vjp(x=lambda g, x, low, high: where((x > low) & (x < high), g, 0))
 
 
 @Pointwise
@@ -41,7 +41,7 @@ threshold.vjp(x=lambda g, x, limit: where(x <= limit, 0, g))
 def elu(xp: Any, x: Array, *, alpha: float, scale: float, input_scale: float) -> Array:
     """out = scale alpha (e^(input_scale x) - 1) where x < 0, else scale x
 
-    dL/dx = g scale alpha input_scale e^(input_scale x) where x <= 0, else g scale (also for nan)
+    dL/dx = g scale where x > 0, else g scale alpha input_scale e^(input_scale x)
     """
     kind = x.dtype.type
     return xp.where(x < 0, xp.expm1(x * kind(input_scale)) * kind(scale * alpha), x * kind(scale))
@@ -49,7 +49,7 @@ def elu(xp: Any, x: Array, *, alpha: float, scale: float, input_scale: float) ->
 
 elu.vjp(
     x=lambda g, x, alpha, scale, input_scale: where(
-        x <= 0, g * (exp(x * input_scale) * (scale * alpha * input_scale)), g * scale
+        x > 0, g * scale, g * (exp(x * input_scale) * (scale * alpha * input_scale))
     )
 )
 

@@ -42,12 +42,12 @@ SAME = [
         "ones(2,3,1,2,requires_grad=True),0.5,False,True",
     )
 ]
-SAME += ["F.dropout([1.0])", "F.alpha_dropout(None)", "torch.dropout(x,0.5,True)", "torch.dropout(x,0.5,train=False)"]
+SAME += ["F.dropout([1.0])", "F.alpha_dropout(None)"]
 
 
 @pytest.mark.parametrize("source", SAME)
 def test_same(source):
-    check_same(source, names)
+    check_same(source, names, within=True)
 
 
 @pytest.mark.parametrize("seed", [0, 7])
@@ -60,8 +60,7 @@ def test_masks_are_torchs(name, p, dtype, seed):
     found = []
     for library in (torch, refnet):
         library.manual_seed(seed)
-        x = library.linspace(-1, 1, int(np.prod(shape)), dtype=library.float64)
-        x = x.to(getattr(library, dtype)).reshape(shape)
+        x = (library.arange(int(np.prod(shape))) - 50).to(getattr(library, dtype)).reshape(shape)
         out = getattr(library.nn.functional, name)(x, p, True)
         found.append((out.double().numpy(), library.rand(3).numpy()))
     if "alpha" in name:  # three roundings after the mask
