@@ -269,6 +269,8 @@ from refnet.random import randn_like as randn_like
 from refnet.random import randperm as randperm
 from refnet.random import seed as seed
 from refnet.random import set_rng_state as set_rng_state
+from refnet.nn.functional.activation import relu_ as relu_
+from refnet.nn.functional.activation import threshold as threshold
 from refnet.serialization import load as load
 from refnet.serialization import save as save
 from refnet.tensor import Size as Size

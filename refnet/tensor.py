@@ -16,7 +16,7 @@ from refnet._ops import getitem, pointwise, reduce
 from refnet._ops import index as positions
 from refnet._ops import matmul as products
 from refnet._ops import shape as shapes
-from refnet._ops import softmax as softmaxes
+from refnet._ops import softmax as stable
 from refnet._ops import sort as sorting
 from refnet._ops._dims import dim_of, infer_shape, sizes_of
 from refnet._tape import RemovableHandle, TensorBase
@@ -735,6 +735,7 @@ class Tensor(TensorBase):
     tanh, tanh_ = pointwise.tanh, in_place(pointwise.tanh)
     sigmoid, sigmoid_ = pointwise.sigmoid, in_place(pointwise.sigmoid)
     relu, relu_ = pointwise.relu, in_place(pointwise.relu)
+    softmax, log_softmax = stable.softmax, stable.log_softmax
     maximum, minimum = pointwise.maximum, pointwise.minimum
     softmax, log_softmax = softmaxes.softmax, softmaxes.log_softmax
     clamp, clamp_ = pointwise.clamp, in_place(pointwise.clamp)
@@ -905,6 +906,10 @@ def bool_of(tensor: Any) -> Any:
 
 def _restride(self: Any, seen: Any) -> Any:
     """Make self look at its memory as `seen` does."""
+    check(
+        not (_tape.mode.grad and self.requires_grad and self.is_leaf),
+        lambda: "a leaf Variable that requires grad is being used in an in-place operation.",
+    )
     self._array = seen._array
     if seen._requires_grad:
         self._node, self._requires_grad = seen._node, True

@@ -41,7 +41,7 @@ threshold.vjp(x=lambda g, x, limit: where(x <= limit, 0, g))
 def elu(xp: Any, x: Array, *, alpha: float, scale: float, input_scale: float) -> Array:
     """out = scale alpha (e^(input_scale x) - 1) where x < 0, else scale x
 
-    dL/dx = g scale alpha input_scale e^(input_scale x) where x <= 0, else g scale (also for nan)
+    dL/dx = g scale where x > 0, else g scale alpha input_scale e^(input_scale x)
     """
     kind = x.dtype.type
     return xp.where(x < 0, xp.expm1(x * kind(input_scale)) * kind(scale * alpha), x * kind(scale))

@@ -10,8 +10,9 @@ The map is bilinear in (x, w), so it has two adjoints, and the three differentia
 
     conv(x, w) -> out        conv_input(g, w) -> x        conv_weight(g, x) -> w
 
-`conv_input` is the transposed convolution. Each has the variants `naive` (the definition, as loops) and `im2col` (one
-GEMM a group over copied windows); the default folds small batches into fewer, larger GEMMs.
+`conv_input` is the transposed convolution. `conv` has the variants `naive` (the definition, as loops) and `im2col` (one
+GEMM an image and group over copied windows). The default is im2col too, by parts of the batch that fit the cache, with one
+GEMM for all images where each has few windows.
 
 Shapes: x (N, C, *I), w (O, C / G, *K), out (N, O, *P); float16 and bfloat16 accumulate in float32.
 """

@@ -1,9 +1,9 @@
-"""Losses that are primitives, because their gradient is not the derivative of their formula."""
+"""Losses that are primitives: their gradient is not the derivative of their formula, or must be finite where it is."""
 
 from typing import Any
 
-from refnet._ops.activation import log_sigmoid
-from refnet._ops.pointwise import Pointwise, clamp_min, sigmoid
+from refnet._ops.activation import hardtanh, log_sigmoid
+from refnet._ops.pointwise import Pointwise, sigmoid
 
 Array = Any
 
@@ -12,15 +12,32 @@ Array = Any
 def binary_cross_entropy(xp: Any, p: Array, y: Array) -> Array:
     """out = (y - 1) max(log(1 - p), -100) - y max(log p, -100)
 
-    dL/dp = g (p - y) / max((1 - p) p, 1e-12): finite at p = 0 and p = 1
+    dL/dp = g `binary_cross_entropy_slope`
     dL/dy = g (log(1 - p) - log p)
     """
     floor = p.dtype.type(-100)
     return (y - 1) * xp.maximum(xp.log1p(-p), floor) - y * xp.maximum(xp.log(p), floor)
 
 
+@Pointwise
+def binary_cross_entropy_slope(xp: Any, p: Array, y: Array) -> Array:
+    """out = (p - y) / max((1 - p) p, 1e-12): finite at p = 0 and p = 1
+
+    dL/dp = g (p^2 - 2 p y + y) / q^2        dL/dy = -g / q        q = (p + 1e-12) (1 - p + 1e-12)
+    """
+    return (p - y) / xp.maximum((1 - p) * p, p.dtype.type(1e-12))
+
+
+def _spread(p: Any) -> Any:
+    return (p + 1e-12) * (1 - p + 1e-12)
+
+
+binary_cross_entropy_slope.vjp(
+    p=lambda g, p, y: g * ((p * p - (p * y) * 2 + y) / _spread(p).square()),
+    y=lambda g, p: -g / _spread(p),
+)
 binary_cross_entropy.vjp(
-    p=lambda g, p, y: g * (p - y) / clamp_min((1 - p) * p, 1e-12),
+    p=lambda g, p, y: g * binary_cross_entropy_slope(p, y),
     y=lambda g, p: g * ((-p).log1p() - p.log()),
 )
 
@@ -40,3 +57,43 @@ binary_cross_entropy_with_logits.vjp(
     x=lambda g, x, y, q: g * (((q - 1) * y + 1) * sigmoid(x) - q * y),
     y=lambda g, x, q: g * ((1 - q) * log_sigmoid(x) - x),
 )
+
+
+@Pointwise
+def smooth_l1(xp: Any, x: Array, y: Array, *, beta: float) -> Array:
+    """out = d^2 / (2 beta) where |d| < beta, else |d| - beta / 2        d = x - y
+
+    dL/dx = -dL/dy = g d / beta, d limited to +-beta
+    """
+    distance = xp.abs(x - y)
+    kind = distance.dtype.type
+    return xp.where(distance < beta, distance * distance * kind(0.5) / kind(beta), distance - kind(0.5 * beta))
+
+
+smooth_l1.vjp(
+    x=lambda g, x, y, beta: g * (_limited(x - y, beta) / beta),
+    y=lambda g, x, y, beta: g * (_limited(y - x, beta) / beta),
+)
+
+
+@Pointwise
+def huber(xp: Any, x: Array, y: Array, *, delta: float) -> Array:
+    """out = d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2)        d = x - y
+
+    dL/dx = -dL/dy = g d, d limited to +-delta
+    """
+    distance = xp.abs(x - y)
+    kind = distance.dtype.type
+    linear = (distance - kind(0.5 * delta)) * kind(delta)
+    return xp.where(distance <= delta, distance * distance * kind(0.5), linear)
+
+
+huber.vjp(
+    x=lambda g, x, y, delta: g * _limited(x - y, delta),
+    y=lambda g, x, y, delta: g * _limited(y - x, delta),
+)
+
+
+def _limited(d: Any, bound: float) -> Any:
+    """d limited to +-bound, nan kept; its own gradient is 0 from the bounds on, where nothing more is gained."""
+    return hardtanh(d, low=-bound, high=bound)

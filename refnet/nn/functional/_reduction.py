@@ -5,7 +5,7 @@ from typing import Any
 
 from refnet._check import check
 
-_REDUCTIONS = ("none", "mean", "sum")
+_REDUCTIONS = ("none", "mean", "sum", "elementwise_mean")
 
 
 def reduction_of(reduction: str, size_average: bool | None = None, reduce: bool | None = None) -> str:
@@ -19,6 +19,11 @@ def reduction_of(reduction: str, size_average: bool | None = None, reduce: bool 
             stacklevel=3,
         )
     check(reduction in _REDUCTIONS, lambda: f"{reduction} is not a valid value for reduction", ValueError)
+    if reduction == "elementwise_mean":
+        warnings.warn(
+            "reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", UserWarning, stacklevel=3
+        )
+        return "mean"
     return reduction
 
 

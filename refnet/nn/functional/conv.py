@@ -40,8 +40,8 @@ def conv2d(
     floor((H + 2 p - d (KH - 1) - 1) / s) + 1 high, and likewise wide.
 
     >>> import refnet
-    >>> refnet.nn.functional.conv2d(refnet.ones(1, 1, 4, 4), refnet.ones(1, 1, 3, 3), padding="same").shape
-    refnet.Size([1, 1, 4, 4])
+    >>> refnet.nn.functional.conv2d(refnet.ones(1, 1, 3, 3), refnet.ones(1, 1, 3, 3), padding="same").shape
+    refnet.Size([1, 1, 3, 3])
     """
     return _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 

@@ -7,10 +7,9 @@ for p = 0 and p = 1, or for an empty input.
 import warnings
 from typing import Any
 
-from refnet import _dtype
 from refnet._check import check
 from refnet._inplace import update
-from refnet._ops._args import expect_tensor
+from refnet._ops._args import expect_tensor, type_name
 from refnet._ops.pointwise import mul
 from refnet._tape import wrap
 from refnet.random.distributions import dropout_noise
@@ -21,7 +20,9 @@ _ALPHA = 1.7580993408473766  # SELU's scale times its alpha: minus the value tha
 
 def _check(input: Any, p: float, name: str) -> None:
     expect_tensor(input, name)
-    check(0 <= p <= 1, lambda: f"dropout probability has to be between 0 and 1, but got {p}", ValueError)
+    outside = p < 0.0 or p > 1.0
+    error = ValueError if outside else RuntimeError  # nan
+    check(not outside and p == p, lambda: f"dropout probability has to be between 0 and 1, but got {p}", error)
 
 
 def _noise(input: Any, p: float, feature: bool) -> Any:
@@ -40,13 +41,28 @@ def _multiply(input: Any, factor: Any, inplace: bool) -> Any:
 def _drop(input: Any, p: float, training: bool, inplace: bool, feature: bool) -> Any:
     if not training or p == 0 or input.numel() == 0:
         return input
-    check(
-        input.is_floating_point() or p == 1,
-        lambda: f"dropout(): result type Float can't be cast to the desired output type {input.dtype}",
-    )
     if p == 1:
-        return _multiply(input, wrap(input.device.xp.zeros((), input._array.dtype), input.device), inplace)
+        return _multiply(input, _zero(input), inplace)
+    _check_kind(input)
     return _multiply(input, _noise(input, p, feature), inplace)
+
+
+def _zero(input: Any) -> Any:
+    """What everything is multiplied by where all is dropped: nan and infinities become nan, as in torch."""
+    return wrap(input.device.xp.zeros((), input._array.dtype), input.device)
+
+
+def _check_kind(input: Any) -> None:
+    check(
+        input.is_floating_point(),
+        lambda: f"dropout(): result type Float can't be cast to the desired output type {type_name(input.dtype)}",
+    )
+
+
+def _batched(input: Any, p: float, training: bool, inplace: bool) -> Any:
+    """Feature dropout of one sample without a batch dimension."""
+    out = _drop(input.unsqueeze_(0) if inplace else input.unsqueeze(0), p, training, inplace, feature=True)
+    return out.squeeze_(0) if inplace else out.squeeze(0)
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
@@ -72,17 +88,16 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
             "dimension (i.e. 2D or 3D inputs)."
         ),
     )
-    if input.ndim == 3:
-        return _drop(input, p, training, inplace, feature=True)
-    out = _drop(input.unsqueeze(0), p, training, inplace, feature=True)
-    return out.squeeze(0)
+    if input.ndim == 2:
+        return _batched(input, p, training, inplace)
+    return _drop(input, p, training, inplace, feature=True)
 
 
 def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """`dropout` of whole channels of (N, C, H, W); of (N, C, ...) in general, with torch's warnings."""
     _check(input, p, "dropout2d")
     if input.ndim not in (3, 4):
-        _warn_rank("dropout2d", input.ndim, "2")
+        _warn_rank("dropout2d", input.ndim, 2)
     if input.ndim == 3:
         warnings.warn(
             "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired - "
@@ -96,22 +111,21 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
 
 
 def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-    """`dropout` of whole channels of (N, C, D, H, W) or (C, D, H, W)."""
+    """`dropout` of whole channels of (N, C, D, H, W) or (C, D, H, W); of (C, ...) in general, with torch's warning."""
     _check(input, p, "dropout3d")
     if input.ndim not in (4, 5):
-        _warn_rank("dropout3d", input.ndim, "3")
-    if input.ndim != 4:
+        _warn_rank("dropout3d", input.ndim, 3)
+    if input.ndim == 5:
         return _drop(input, p, training, inplace, feature=True)
-    out = _drop(input.unsqueeze(0), p, training, inplace, feature=True)
-    return out.squeeze(0)
+    return _batched(input, p, training, inplace)
 
 
-def _warn_rank(name: str, rank: int, dims: str) -> None:
+def _warn_rank(name: str, rank: int, dims: int) -> None:
     warnings.warn(
         f"{name}: Received a {rank}-D input to {name}, which is deprecated and will result in an error in a future release. "
         f"To retain the behavior and silence this warning, please use dropout instead. Note that {name} exists to provide "
         f"channel-wise dropout on inputs with {dims} spatial dimensions, a channel dimension, and an optional batch "
-        "dimension.",
+        f"dimension (i.e. {dims + 1}D or {dims + 2}D inputs).",
         UserWarning,
         stacklevel=3,
     )
@@ -122,7 +136,8 @@ def _alpha_drop(input: Any, p: float, training: bool, inplace: bool, feature: bo
     if not training or p == 0 or input.numel() == 0:
         return input
     if p == 1:
-        return _multiply(input, wrap(input.device.xp.zeros((), input._array.dtype), input.device), inplace)
+        return _multiply(input, _zero(input), inplace)
+    _check_kind(input)
     kept = _kept(input, p, feature)
     a = 1 / ((_ALPHA**2 * p + 1) * (1 - p)) ** 0.5
     shift = (kept - 1) * (_ALPHA * a) + _ALPHA * a * p
@@ -133,7 +148,7 @@ def _alpha_drop(input: Any, p: float, training: bool, inplace: bool, feature: bo
 def _kept(input: Any, p: float, feature: bool) -> Any:
     """1 where an element (or channel) is kept, 0 where it is dropped."""
     noise = _noise(input, p, feature)
-    return (noise != 0).to(input.dtype if input.is_floating_point() else _dtype.get_default_dtype())
+    return (noise != 0).to(input.dtype)
 
 
 def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:

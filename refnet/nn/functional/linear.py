@@ -1,13 +1,19 @@
 """The affine map."""
 
+import math
 from typing import Any
 
 from refnet._check import check
-from refnet._ops._args import expect_tensor
+from refnet._ops._args import expect_tensor, type_name
+from refnet.nn.functional._arguments import expect_optional_tensor
+
+_C_NAMES = {"float16": "c10::Half", "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double"}
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """y = x W^T + b, for x (..., in), W (out, in) or (in,), b (out,): y (..., out) or (...).
+
+    A bias of other shapes is broadcast.
 
     >>> import refnet
     >>> refnet.nn.functional.linear(refnet.tensor([1.0, 2.0]), refnet.tensor([[1.0, 1.0], [0.0, 3.0]]))
@@ -15,36 +21,39 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """
     expect_tensor(input, "linear")
     expect_tensor(weight, "linear", "weight", 2)
+    expect_optional_tensor(bias, "linear", "bias", 3)
     check(
         input.ndim > 0 and weight.ndim > 0,
         lambda: f"both arguments to linear need to be at least 1D, but they are {input.ndim}D and {weight.ndim}D",
     )
-    check(weight.ndim <= 2, lambda: f"linear(): expected a weight of 1 or 2 dimensions, got {list(weight.shape)}")
-    check(
-        input.dtype is weight.dtype,
-        lambda: f"linear(): expected m1 and m2 to have the same dtype, but got: {input.dtype} != {weight.dtype}",
-    )
+    check(weight.ndim <= 2, lambda: f"t() expects a tensor with <= 2 dimensions, but self is {weight.ndim}D (linear: weight)")
+    check(weight.ndim == 2 or bias is None, lambda: "mat2 must be a matrix, got 1-D tensor (linear: weight)")
+    check(input.dtype is weight.dtype, lambda: _mixed(input.dtype, weight.dtype, bias is not None))
     if weight.ndim == 1:
-        check(bias is None, lambda: "linear(): mat2 must be a matrix, got 1-D tensor")
         return input.matmul(weight)
-    rows = input.reshape(-1, input.shape[-1]) if input.numel() else input.reshape(input.numel(), input.shape[-1])
+    rows = input.reshape(math.prod(input.shape[:-1]), input.shape[-1])  # (..., in) -> (N, in)
     check(
         input.shape[-1] == weight.shape[1],
         lambda: f"mat1 and mat2 shapes cannot be multiplied ({_by(rows.shape)} and {_by(weight.shape[::-1])})",
     )
+    shape = (*input.shape[:-1], weight.shape[0])
     if bias is None:
-        out = rows.matmul(weight.t())
-    else:
-        check(
-            bias.ndim <= 1 and bias.shape in ((), (1,), (weight.shape[0],)),
-            lambda: (
-                f"linear(): The expanded size of the tensor ({weight.shape[0]}) must match the existing size "
-                f"({bias.shape[-1]}) at non-singleton dimension 1.  Target sizes: {[rows.shape[0], weight.shape[0]]}.  "
-                f"Tensor sizes: {list(bias.shape)}"
-            ),
-        )
-        out = bias.addmm(rows, weight.t())
-    return out.reshape(*input.shape[:-1], weight.shape[0])
+        return rows.matmul(weight.t()).reshape(shape)
+    if input.ndim == 2 or bias.ndim <= 1:
+        return bias.addmm(rows, weight.t()).reshape(shape)
+    out = rows.matmul(weight.t()).reshape(shape) + bias
+    check(
+        out.shape == shape,
+        lambda: f"output with shape {list(shape)} doesn't match the broadcast shape {list(out.shape)} (linear: bias)",
+    )
+    return out
+
+
+def _mixed(x: Any, w: Any, biased: bool) -> str:
+    if biased:
+        return f"mat1 and mat2 must have the same dtype, but got {type_name(x)} and {type_name(w)} (linear)"
+    names = [_C_NAMES.get(d.name, d.name) for d in (x, w)]
+    return f"expected m1 and m2 to have the same dtype, but got: {names[0]} != {names[1]} (linear)"
 
 
 def _by(shape: Any) -> str:

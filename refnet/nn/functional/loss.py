@@ -10,6 +10,7 @@ from refnet._ops._args import expect_tensor, type_name
 from refnet._ops.pointwise import where
 from refnet._ops.softmax import log_softmax
 from refnet._tape import wrap
+from refnet.nn.functional._arguments import expect_constant, expect_optional_tensor
 from refnet.nn.functional._reduction import reduced, reduction_of
 
 # --- classification -----------------------------------------------------------------------------------------------
@@ -34,15 +35,25 @@ def nll_loss(
     tensor(2.5000)
     """
     reduction = reduction_of(reduction, size_average, reduce)
+    _expect_tensors(input, target, weight, "nll_loss_nd")
     _check_classes(input, target, weight, "nll_loss")
     return _nll(input, target, weight, ignore_index, reduction)
 
 
-def _check_classes(input: Any, target: Any, weight: Any, name: str) -> None:
-    """Shapes and types of class-index losses, in torch's order of complaints."""
+def _expect_tensors(input: Any, target: Any, weight: Any, name: str) -> None:
     expect_tensor(input, name)
     expect_tensor(target, name, "target", 2)
+    expect_optional_tensor(weight, name, "weight", 3)
+
+
+def _check_classes(input: Any, target: Any, weight: Any, name: str) -> None:
+    """Shapes and types of class-index losses, in torch's order of complaints."""
     check(input.ndim > 0, lambda: f"{name}: Expected 1 or more dimensions (got 0)", ValueError)
+    check(
+        input.ndim != 1 or target.ndim != 1 or target.numel() == 1,
+        lambda: f"For 1D input, 1D target must have size 1, but got target size: {target.numel()} ({name})",
+        ValueError,
+    )
     if input.ndim > 1:
         batch = target.shape[0] if target.ndim else 0
         check(
@@ -52,22 +63,24 @@ def _check_classes(input: Any, target: Any, weight: Any, name: str) -> None:
         )
     check(
         input.is_floating_point(),
-        lambda: f"\"{name}\" not implemented for '{type_name(input.dtype)}'",
+        lambda: f"\"nll_loss_out_frame\" not implemented for '{type_name(input.dtype)}' ({name})",
         NotImplementedError,
     )
+    expect_constant(weight, "nll_loss_forward", "weight")
     classes = input.shape[1] if input.ndim > 1 else input.shape[0]
     if input.ndim <= 2:
         check(target.ndim <= 1, lambda: f"0D or 1D target tensor expected, multi-target not supported ({name})")
-        check(
-            input.ndim == 2 or target.numel() == 1,
-            lambda: f"size mismatch (got input: {list(input.shape)}, target: {list(target.shape)}) ({name})",
-        )
     else:
+        check(
+            input.ndim != 4 or target.ndim == 3,
+            lambda: "only batches of spatial targets supported (3D tensors) but got targets of dimension: "
+            f"{target.ndim} ({name})",
+        )
         expected = [input.shape[0], *input.shape[2:]]
         check(
             list(target.shape) == expected,
             lambda: (
-                f"Expected target size {expected}, got {list(target.shape)} (size mismatch, got input: "
+                f"Expected target size {expected}, got {list(target.shape)}: size mismatch (got input: "
                 f"{list(input.shape)} , target: {list(target.shape)}) ({name})"
             ),
         )
@@ -101,7 +114,8 @@ def _nll(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str
     check(not wrong.any(), lambda: f"Target {int(used[wrong][0])} is out of bounds.", IndexError)
     index = wrap(used, input.device)
     if input.ndim == 1:
-        picked = input.gather(0, index.reshape(1)).reshape(target.shape)
+        kept, index = kept.reshape(()), index.reshape(())
+        picked = input.gather(0, index.reshape(1)).reshape(())
     else:
         picked = input.gather(1, index.unsqueeze(1)).squeeze(1)  # (N, C, ...) -> (N, ...)
     if weight is None:
@@ -137,9 +151,9 @@ def cross_entropy(
     tensor(0.6931)
     """
     reduction = reduction_of(reduction, size_average, reduce)
-    expect_tensor(input, "cross_entropy")
-    expect_tensor(target, "cross_entropy", "target", 2)
+    _expect_tensors(input, target, weight, "cross_entropy_loss")
     e = label_smoothing
+    check(e <= 1, lambda: f"label_smoothing must be between 0.0 and 1.0. Got: {e}")
     if input.shape == target.shape:
         check(
             target.is_floating_point(),
@@ -147,17 +161,10 @@ def cross_entropy(
         )
         check(ignore_index < 0, lambda: "ignore_index is not supported for floating point target")
         return _cross_entropy_of_probabilities(input, target, weight, reduction, e)
-    check(input.ndim > 0, lambda: "cross_entropy: Expected 1 or more dimensions (got 0)", ValueError)
-    check(
-        input.is_floating_point(),
-        lambda: f"\"log_softmax\" not implemented for '{type_name(input.dtype)}' (cross_entropy)",
-        NotImplementedError,
-    )
-    check(0 <= e <= 1, lambda: f"label_smoothing must be between 0.0 and 1.0. Got: {e}")
+    log_p = log_softmax(input, 0 if input.ndim == 1 else 1)
     _check_classes(input, target, weight, "cross_entropy")
-    log_p = log_softmax(input, dim=0 if input.ndim == 1 else 1)
     loss = _nll(log_p, target, weight, ignore_index, reduction)
-    if e == 0:
+    if e <= 0:
         return loss
     return (1 - e) * loss + (e / log_p.shape[0 if input.ndim == 1 else 1]) * _smooth(
         log_p, target, weight, ignore_index, reduction
@@ -169,9 +176,10 @@ def _smooth(log_p: Any, target: Any, weight: Any, ignore_index: int, reduction: 
     dim = 0 if log_p.ndim == 1 else 1
     weighted = log_p if weight is None else log_p * weight.reshape(-1, *(1,) * (log_p.ndim - dim - 1))
     kept = target != ignore_index
-    loss = where(kept.reshape(()) if log_p.ndim == 1 else kept, -weighted.sum(dim), 0)
+    kept = kept.reshape(()) if log_p.ndim == 1 else kept
+    loss = where(kept, -weighted.sum(dim), 0)
     if reduction == "none":
-        return loss.reshape(target.shape)
+        return loss
     if reduction == "sum":
         return loss.sum()
     if weight is None:
@@ -182,6 +190,7 @@ def _smooth(log_p: Any, target: Any, weight: Any, ignore_index: int, reduction: 
 
 def _cross_entropy_of_probabilities(input: Any, target: Any, weight: Any, reduction: str, e: float) -> Any:
     dim = 0 if input.ndim == 1 else 1
+    check(input.ndim > 0, lambda: f"Dimension specified as {dim} but tensor has no dimensions", IndexError)
     classes = input.shape[dim]
     check(
         weight is None or weight.shape == (classes,),
@@ -190,10 +199,9 @@ def _cross_entropy_of_probabilities(input: Any, target: Any, weight: Any, reduct
             f"tensor of shape: {list(weight.shape)}"
         ),
     )
-    check(0 <= e <= 1, lambda: f"label_smoothing must be between 0.0 and 1.0. Got: {e}")
     if e > 0:
         target = target * (1 - e) + e / classes
-    log_p = log_softmax(input, dim=dim)
+    log_p = log_softmax(input, dim)
     terms = log_p * target
     if weight is not None:
         terms = terms * weight.reshape(-1, *(1,) * (input.ndim - dim - 1))
@@ -236,6 +244,16 @@ def _weighted(loss: Any, weight: Any, input: Any, reduction: str) -> Any:
     return reduced(loss * weight, reduction)
 
 
+def _reduction_with(weight: Any, reduction: str, size_average: bool | None = None, reduce: bool | None = None) -> str:
+    """The reduction; with a weight the deprecated name of the mean is refused, as torch does."""
+    check(
+        weight is None or reduction != "elementwise_mean" or size_average is not None or reduce is not None,
+        lambda: f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'.",
+        ValueError,
+    )
+    return reduction_of(reduction, size_average, reduce)
+
+
 def mse_loss(
     input: Any,
     target: Any,
@@ -250,9 +268,9 @@ def mse_loss(
     >>> refnet.nn.functional.mse_loss(refnet.tensor([1.0, 2.0]), refnet.tensor([0.0, 4.0]))
     tensor(2.5000)
     """
-    reduction = reduction_of(reduction, size_average, reduce)
+    reduction = _reduction_with(weight, reduction, size_average, reduce)
     x, y = _pair(input, target, "mse_loss")
-    _floating(x, y, "mse_loss")
+    _floating(x, y, "mse_cpu")
     return _weighted((x - y).square(), weight, input, reduction)
 
 
@@ -270,7 +288,7 @@ def l1_loss(
     >>> refnet.nn.functional.l1_loss(refnet.tensor([1.0, 2.0]), refnet.tensor([0.0, 4.0]))
     tensor(1.5000)
     """
-    reduction = reduction_of(reduction, size_average, reduce)
+    reduction = _reduction_with(weight, reduction, size_average, reduce)
     x, y = _pair(input, target, "l1_loss")
     return _weighted((x - y).abs(), weight, input, reduction)
 
@@ -285,23 +303,25 @@ def smooth_l1_loss(
 ) -> Any:
     """d^2 / (2 beta) where d = |x - y| < beta, else d - beta / 2 (Girshick 2015)."""
     reduction = reduction_of(reduction, size_average, reduce)
-    check(beta >= 0, lambda: f"smooth_l1_loss does not support negative values for beta, got {beta}")
+    check(not beta < 0, lambda: f"smooth_l1_loss does not support negative values for beta. Got: {beta}")
     x, y = _pair(input, target, "smooth_l1_loss")
-    _floating(x, y, "smooth_l1_loss")
-    distance = (x - y).abs()
     if beta == 0:
-        return reduced(distance, reduction)
-    return reduced(where(distance < beta, distance.square() * (0.5 / beta), distance - 0.5 * beta), reduction)
+        return reduced((x - y).abs(), reduction)
+    _floating(x, y, "smooth_l1_cpu")
+    return reduced(loss_ops.smooth_l1(x, y, beta=beta), reduction)
 
 
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Any:
-    """d^2 / 2 where d = |x - y| <= delta, else delta (d - delta / 2) (Huber 1964)."""
-    reduction = reduction_of(reduction)
-    check(delta > 0, lambda: f"huber_loss does not support non-positive values for delta, got {delta}")
+    """d^2 / 2 where d = |x - y| <= delta, else delta (d - delta / 2) (Huber 1964). The result has input's type."""
+    reduction = _reduction_with(weight, reduction)
+    check(delta > 0, lambda: f"huber_loss does not support non-positive values for delta. Got: {delta}")
     x, y = _pair(input, target, "huber_loss")
-    _floating(x, y, "huber_loss")
-    distance = (x - y).abs()
-    loss = where(distance <= delta, distance.square() * 0.5, (distance - 0.5 * delta) * delta)
+    _floating(x, y, "huber_cpu")
+    check(
+        x.is_floating_point(),
+        lambda: f"result type {type_name(y.dtype)} can't be cast to the desired output type {type_name(x.dtype)}",
+    )
+    loss = loss_ops.huber(x, y, delta=delta).to(x.dtype)
     if weight is not None:  # the mean is over all elements, not a weighted one as in mse_loss and l1_loss
         check(weight.shape == input.shape, lambda: "Weights and input must have the same size.", ValueError)
         loss = loss * weight
@@ -346,11 +366,19 @@ def binary_cross_entropy(
         ),
         ValueError,
     )
-    for other in (target, weight):
-        check(
-            other is None or other.dtype is input.dtype,
-            lambda other=other: f"Found dtype {type_name(other.dtype)} but expected {type_name(input.dtype)}",  # type: ignore[misc]
-        )
+    expect_optional_tensor(weight, "binary_cross_entropy", "weight", 3)
+    expect_constant(weight, "binary_cross_entropy", "weight")
+    check(
+        weight is None or _broadcasts(weight.shape, target.shape),
+        lambda: (
+            f"Attempting to broadcast a dimension of the weight, of shape {list(weight.shape)}; but expected shape should "
+            f"be broadcastable to {list(target.shape)}"
+        ),
+    )
+    check(
+        target.dtype is input.dtype,
+        lambda: f"Found dtype {type_name(target.dtype)} but expected {type_name(input.dtype)}",
+    )
     check(
         input.is_floating_point(),
         lambda: f"\"binary_cross_entropy\" not implemented for '{type_name(input.dtype)}'",
@@ -363,12 +391,22 @@ def binary_cross_entropy(
         )
     loss = loss_ops.binary_cross_entropy(input, target)
     if weight is not None:
-        check(
-            weight.ndim <= input.ndim,
-            lambda: f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(weight.shape)}",
-        )
-        loss = loss * weight.expand(input.shape)
+        loss = _times(loss, weight)
     return reduced(loss, reduction)
+
+
+def _broadcasts(a: Any, b: Any) -> bool:
+    return all(n == m or 1 in (n, m) for n, m in zip(reversed(a), reversed(b), strict=False))
+
+
+def _times(loss: Any, weight: Any) -> Any:
+    """loss weight in the shape and type of the loss, which weight must broadcast to."""
+    product = loss * weight
+    check(
+        product.shape == loss.shape,
+        lambda: f"output with shape {list(loss.shape)} doesn't match the broadcast shape {list(product.shape)}",
+    )
+    return product.to(loss.dtype)
 
 
 def binary_cross_entropy_with_logits(
@@ -382,29 +420,38 @@ def binary_cross_entropy_with_logits(
 ) -> Any:
     """-w (q y log s(x) + (1 - y) log(1 - s(x))) for logits x, s the sigmoid and q = `pos_weight`, without overflow.
 
+    The result has target's type. Neither weight has a gradient.
+
     >>> import refnet
     >>> refnet.nn.functional.binary_cross_entropy_with_logits(refnet.tensor([0.0]), refnet.tensor([1.0]))
     tensor(0.6931)
     """
     reduction = reduction_of(reduction, size_average, reduce)
-    expect_tensor(input, "binary_cross_entropy_with_logits")
-    expect_tensor(target, "binary_cross_entropy_with_logits", "target", 2)
+    name = "binary_cross_entropy_with_logits"
+    _expect_tensors(input, target, weight, name)
+    expect_optional_tensor(pos_weight, name, "pos_weight", 4)
     check(
         target.shape == input.shape,
         lambda: f"Target size ({target.shape}) must be the same as input size ({input.shape})",
         ValueError,
     )
+    expect_constant(weight, name, "weight")
+    expect_constant(pos_weight, name, "pos_weight")
     check(
-        _dtype.can_cast(input.dtype, target.dtype) or target.is_floating_point(),
+        input.is_floating_point(),
+        lambda: f"\"log_sigmoid_cpu\" not implemented for '{type_name(input.dtype)}' ({name})",
+        NotImplementedError,
+    )
+    check(
+        target.is_floating_point(),
         lambda: (
             f"result type {type_name(input.dtype)} can't be cast to the desired output type {type_name(target.dtype)}"
         ),
     )
     loss = loss_ops.binary_cross_entropy_with_logits(input, target, 1.0 if pos_weight is None else pos_weight)
-    if weight is not None:
-        loss = loss * weight
     check(
         loss.shape == input.shape,
         lambda: f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(loss.shape)}",
     )
-    return reduced(loss, reduction)
+    loss = loss.to(target.dtype)
+    return reduced(loss if weight is None else _times(loss, weight), reduction)
