@@ -251,6 +251,8 @@ from refnet.creation import ones_like as ones_like
 from refnet.creation import tensor as tensor
 from refnet.creation import zeros as zeros
 from refnet.creation import zeros_like as zeros_like
+from refnet.nn.functional.activation import relu_ as relu_
+from refnet.nn.functional.activation import threshold as threshold
 from refnet.random import Generator as Generator
 from refnet.random import bernoulli as bernoulli
 from refnet.random import default_generator as default_generator
@@ -269,8 +271,6 @@ from refnet.random import randn_like as randn_like
 from refnet.random import randperm as randperm
 from refnet.random import seed as seed
 from refnet.random import set_rng_state as set_rng_state
-from refnet.nn.functional.activation import relu_ as relu_
-from refnet.nn.functional.activation import threshold as threshold
 from refnet.serialization import load as load
 from refnet.serialization import save as save
 from refnet.tensor import Size as Size

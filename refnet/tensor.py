@@ -737,7 +737,6 @@ class Tensor(TensorBase):
     relu, relu_ = pointwise.relu, in_place(pointwise.relu)
     softmax, log_softmax = stable.softmax, stable.log_softmax
     maximum, minimum = pointwise.maximum, pointwise.minimum
-    softmax, log_softmax = softmaxes.softmax, softmaxes.log_softmax
     clamp, clamp_ = pointwise.clamp, in_place(pointwise.clamp)
     clip, clip_ = clamp, clamp_
     clamp_min, clamp_min_ = pointwise.clamp_min, in_place(pointwise.clamp_min)

@@ -4,10 +4,11 @@ import string
 from typing import Any
 
 from refnet._check import check
+from refnet._device import strided
 from refnet._ops import shape
 from refnet._ops._args import expect_tensor
-from refnet._ops.index import fancy_index
 from refnet._ops.matmul import contract_pair
+from refnet._tape import Primitive, View
 
 _LETTERS = string.ascii_uppercase + string.ascii_lowercase  # in the order of an output that is not given
 _DOTS = "."  # the dimensions that "..." stands for are named ".0", ".1", ... counted from the last
@@ -113,16 +114,29 @@ def _align(x: Any, names: list[str], position: int) -> tuple[Any, list[str]]:
                 f"match, {m} != {n}"
             ),
         )
-        x = _diagonal(x, i, j)
+        x = _diagonal(x, i=i, j=j)
         names = [name for d, name in enumerate(names) if d not in (i, j)] + [twice]
     return x, names
 
 
-def _diagonal(x: Any, i: int, j: int) -> Any:
-    """The elements with equal positions in dimensions i and j, which go; the new one comes last."""
+@View
+def _diagonal(xp: Any, x: Any, *, i: int, j: int) -> Any:
+    """The elements with equal positions in dimensions i and j, which go; the new one is last    dL/dx = zeros with g there"""
     kept = [d for d in range(x.ndim) if d not in (i, j)]
-    along = x.device.xp.arange(x.shape[i])
-    return fancy_index(shape.permute(x, (*kept, i, j)), key=(*(slice(None) for _ in kept), along, along))
+    sizes = (*(x.shape[d] for d in kept), x.shape[i])
+    return strided(x, sizes, (*(x.strides[d] for d in kept), x.strides[i] + x.strides[j]))
+
+
+@Primitive
+def _undiagonal(xp: Any, g: Any, *, i: int, j: int, shape: tuple[int, ...]) -> Any:
+    """Zeros of `shape` with g on the diagonal of dimensions i and j        dL/dg = the diagonal of h"""
+    out = xp.zeros(shape, g.dtype)
+    _diagonal.forward(xp, out, i=i, j=j)[...] = g
+    return out
+
+
+_diagonal.vjp(x=lambda g, x_shape, i, j: _undiagonal(g, i=i, j=j, shape=x_shape))
+_undiagonal.vjp(g=lambda h, i, j: _diagonal(h, i=i, j=j))
 
 
 def _evaluate(terms: list[tuple[Any, list[str]]], output: list[str]) -> Any:

@@ -21,7 +21,9 @@ def reduction_of(reduction: str, size_average: bool | None = None, reduce: bool 
     check(reduction in _REDUCTIONS, lambda: f"{reduction} is not a valid value for reduction", ValueError)
     if reduction == "elementwise_mean":
         warnings.warn(
-            "reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", UserWarning, stacklevel=3
+            "reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.",
+            UserWarning,
+            stacklevel=3,
         )
         return "mean"
     return reduction

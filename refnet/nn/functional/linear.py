@@ -26,7 +26,10 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         input.ndim > 0 and weight.ndim > 0,
         lambda: f"both arguments to linear need to be at least 1D, but they are {input.ndim}D and {weight.ndim}D",
     )
-    check(weight.ndim <= 2, lambda: f"t() expects a tensor with <= 2 dimensions, but self is {weight.ndim}D (linear: weight)")
+    check(
+        weight.ndim <= 2,
+        lambda: f"t() expects a tensor with <= 2 dimensions, but self is {weight.ndim}D (linear: weight)",
+    )
     check(weight.ndim == 2 or bias is None, lambda: "mat2 must be a matrix, got 1-D tensor (linear: weight)")
     check(input.dtype is weight.dtype, lambda: _mixed(input.dtype, weight.dtype, bias is not None))
     if weight.ndim == 1:

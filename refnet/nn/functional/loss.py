@@ -73,8 +73,10 @@ def _check_classes(input: Any, target: Any, weight: Any, name: str) -> None:
     else:
         check(
             input.ndim != 4 or target.ndim == 3,
-            lambda: "only batches of spatial targets supported (3D tensors) but got targets of dimension: "
-            f"{target.ndim} ({name})",
+            lambda: (
+                "only batches of spatial targets supported (3D tensors) but got targets of dimension: "
+                f"{target.ndim} ({name})"
+            ),
         )
         expected = [input.shape[0], *input.shape[2:]]
         check(

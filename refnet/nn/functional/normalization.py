@@ -113,12 +113,14 @@ def _check_types(input: Any, given: dict[str, Any]) -> None:
     for name, kind in kinds.items():
         check(
             kind is wanted,
-            lambda name=name, kind=kind: (  # type: ignore[misc]
-                "mixed dtype (CPU): expect parameter to have scalar type of Float"
-                if mixed
-                else f"expected scalar type {type_name(wanted)} but found {type_name(kind)}"
-            )
-            + f" (batch_norm: input {type_name(input.dtype)}, {name} {type_name(kind)})",
+            lambda name=name, kind=kind: (
+                (  # type: ignore[misc]
+                    "mixed dtype (CPU): expect parameter to have scalar type of Float"
+                    if mixed
+                    else f"expected scalar type {type_name(wanted)} but found {type_name(kind)}"
+                )
+                + f" (batch_norm: input {type_name(input.dtype)}, {name} {type_name(kind)})"
+            ),
         )
     check(
         not mixed or input.itemsize == 2,
