@@ -1,0 +1,1 @@
+"""The proof that the harness works: legitimate implementations pass, planted faults are caught."""
