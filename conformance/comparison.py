@@ -23,18 +23,22 @@ from conformance.case import (
     Case,
 )
 from conformance.draw import Array, numpy_dtype
+from conformance.judging import judge_tensor
 from conformance.layout import Arranged, applies, arrange, first_row_repeated, memory_format
 from conformance.oracle import Key, Truth, reference_candidate, with_changed_inputs
 from conformance.record import Record
-from conformance.verdict import Verdict, judge
+from conformance.verdict import Verdict, decide
 
 Strides = dict[str, tuple[int, ...] | None]  # of torch's results, by name
 
 
-def compare(case: Case, candidate: Candidate) -> list[Record]:
-    """Every comparison of the case. A case always leaves at least one record."""
+def compare(case: Case, candidate: Candidate, truth: Truth | None = None) -> list[Record]:
+    """Every comparison of the case. A case always leaves at least one record.
+
+    A `truth` of the case that is there already (for another candidate) is used again.
+    """
     began = time.perf_counter()
-    records = list(_Comparison(case, candidate).records())
+    records = list(_Comparison(case, candidate, truth or Truth(case, case.sample())).records())
     records[0].seconds = time.perf_counter() - began
     return records
 
@@ -61,16 +65,11 @@ class _Run:
 
 
 class _Comparison:
-    def __init__(self, case: Case, candidate: Candidate) -> None:
+    def __init__(self, case: Case, candidate: Candidate, truth: Truth) -> None:
         self.case = case
         self.candidate = candidate
+        self.truth = truth
         self.judged: dict[Key, tuple[Array, Record]] = {}  # what the candidate gave, and what was said about it
-
-    # --- running -------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def truth(self) -> Truth:
-        return Truth(self.case, self.case.sample())
 
     # --- records -------------------------------------------------------------------------------------------------
 
@@ -181,11 +180,11 @@ class _Comparison:
     def plain(self, check: str, torch: Value, oracle: Value, mine: Value) -> Record:
         """Python values: equal, or for a float as close as an element of a tensor has to be."""
         if torch.array is None and mine.array is None:
-            if isinstance(torch.plain, float) and isinstance(mine.plain, float):
+            if all(_is_float(v.plain) for v in (mine, torch, oracle)):
                 arrays = [numpy.asarray(v.plain) for v in (mine, torch, oracle)]
                 dtype = numpy_dtype(self.case.dtype)
-                verdict = judge(arrays[0].astype(dtype), arrays[1].astype(dtype), arrays[2].astype(numpy.float64))
-                return self.of_verdict(check, torch.name, verdict, 1)
+                verdict = decide(arrays[0].astype(dtype), arrays[1].astype(dtype), arrays[2].astype(numpy.float64))
+                return self.of_verdict(check, torch.name, verdict, arrays[0].size)
             if type(torch.plain) is type(mine.plain) and torch.plain == mine.plain:
                 return self.passed(check, torch.name)
         texts = ["a tensor" if v.array is not None else repr(v.plain) for v in (mine, torch)]
@@ -266,9 +265,16 @@ class _Comparison:
                 return
         elif not any(applies(array, layout) for array in truth.sample.arrays):
             return
+        torch = _Run(reference_candidate(), truth, layout, 0).result
+        refused = torch.raised.get(OUTPUT)
+        if refused is not None:
+            message = f"torch refuses inputs in this layout: {refused.kind}: {_line(refused.message)}"
+            yield self.record(f"layout {layout}", "", record.UNSUPPORTED, message=message)
+            return
+        strides = {value.name: value.strides for value in torch.outputs}
         order = min(truth.order, 1)  # without create_graph: the plain backward pass
         run = _Run(self.candidate, truth, layout, order)
-        yield from self.results(truth, run, f"layout {layout}", order, self.torch_strides(truth, layout))
+        yield from self.results(truth, run, f"layout {layout}", order, strides)
         if OUTPUT not in run.result.raised and UNCHANGED in self.case.checks and layout != EXPANDED:
             yield replace(self.unchanged(run), check=f"layout {layout} {UNCHANGED}")
 
@@ -287,36 +293,26 @@ class _Comparison:
         truth = Truth(case, sample.with_arrays(arrays), EXPANDED)
         return None if OUTPUT in truth.forward.raised else truth
 
-    def torch_strides(self, truth: Truth, layout: str) -> Strides:
-        """What strides torch's own results have for inputs in this layout."""
-        if MEMORY_FORMAT not in self.case.checks:
-            return {}
-        run = _Run(reference_candidate(), truth, layout, 0)
-        return {value.name: value.strides for value in run.result.outputs}
-
     # --- one tensor ----------------------------------------------------------------------------------------------
 
     def judge(self, truth: Truth, key: Key, mine: Array | None, check: str) -> Record:
         """The verdict on one tensor; the same bits in another layout get the same verdict."""
-        reference, oracle = truth.references[key], truth.truths.get(key)
         if mine is None:
             return self.fail(check, key[1], "missing-gradient", "nothing to compare")
-        if reference is None:  # a second derivative that torch leaves out is zero
-            zero = numpy.zeros_like(mine)
-            return self.of_verdict(check, key[1], judge(mine, zero, zero.astype(numpy.float64)), mine.size)
         same_truth = truth is self.truth
         if same_truth and key in self.judged and _same(self.judged[key][0], mine):
             return replace(self.judged[key][1], check=check)
-        oracle = numpy.zeros_like(reference) if oracle is None else oracle
-        if reference.shape != oracle.shape:
-            return self.fail(check, key[1], "case", "the oracle's result has another shape than torch's")
-        terms = max([1, *(array.size for array in truth.sample.arrays)])
-        verdict = judge(mine, reference, oracle, lambda: truth.scale(key), exact=self.case.exact, terms=terms)
-        found = self.of_verdict(check, key[1], verdict, reference.size)
-        found.identical = _same(mine, reference)
+        verdict = judge_tensor(truth, key, mine, lambda other: self.again(other, key))
+        found = self.of_verdict(check, key[1], verdict, mine.size)
+        reference = truth.references[key]
+        found.identical = reference is not None and _same(mine, reference)
         if same_truth:
             self.judged[key] = (mine, found)
         return found
+
+    def again(self, truth: Truth, key: Key) -> Array | None:
+        """What the candidate gives for a tensor on another sample of the case."""
+        return _Run(self.candidate, truth, "", truth.order).values.get(key)
 
     def of_verdict(self, check: str, tensor: str, verdict: Verdict, elements: int) -> Record:
         return self.record(
@@ -335,6 +331,11 @@ class _Comparison:
             failing=verdict.failing,
             elements=elements,
             probed=verdict.probed,
+            cause=verdict.cause,
+            closer=verdict.closeness.closer,
+            farther=verdict.closeness.farther,
+            rms_z=verdict.closeness.rms_z,
+            torch_rms_z=verdict.closeness.torch_rms_z,
         )
 
     def raised(self, check: str, raised: Raised) -> Record:
@@ -345,6 +346,13 @@ class _Comparison:
         if raised.kind in ("MemoryError", "OutOfMemoryError"):
             return self.record(check, "", record.OOM, category="exception", message=message)
         return self.fail(check, "", "exception", f"{message}\n{raised.trace}")
+
+
+def _is_float(value: Any) -> bool:
+    """A Python float, or several of them."""
+    return isinstance(value, float) or (
+        isinstance(value, tuple) and bool(value) and all(isinstance(item, float) for item in value)
+    )
 
 
 def _bits(array: Array) -> bytes:

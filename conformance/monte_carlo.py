@@ -15,196 +15,99 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import ml_dtypes
+import numpy
 import torch
+from torch._decomp import decomposition_table
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from conformance.aten import COMPOSITE, EXACT, SUMMING
 from conformance.candidates.torch import Oracle
-
-# aten operations whose result is one of their inputs' numbers, or no number at all.
-EXACT = frozenset(
-    [
-        "abs",
-        "alias",
-        "amax",
-        "amin",
-        "any",
-        "all",
-        "arange",
-        "argmax",
-        "argmin",
-        "as_strided",
-        "bernoulli",
-        "bernoulli_",
-        "broadcast_to",
-        "cat",
-        "clone",
-        "constant_pad_nd",
-        "contiguous",
-        "copy",
-        "copy_",
-        "detach",
-        "diagonal",
-        "embedding",
-        "empty",
-        "empty_like",
-        "empty_strided",
-        "eq",
-        "expand",
-        "fill",
-        "fill_",
-        "flip",
-        "full",
-        "full_like",
-        "gather",
-        "ge",
-        "gt",
-        "index",
-        "index_fill",
-        "index_put",
-        "index_select",
-        "isfinite",
-        "isinf",
-        "isnan",
-        "le",
-        "leaky_relu_",
-        "lift_fresh",
-        "logical_and",
-        "logical_not",
-        "logical_or",
-        "lt",
-        "masked_fill",
-        "masked_fill_",
-        "masked_scatter",
-        "max",
-        "max_pool2d_with_indices",
-        "max_pool3d_with_indices",
-        "maximum",
-        "min",
-        "minimum",
-        "narrow",
-        "ne",
-        "neg",
-        "new_empty",
-        "new_empty_strided",
-        "new_full",
-        "new_ones",
-        "new_zeros",
-        "nonzero",
-        "normal_",
-        "one_hot",
-        "ones",
-        "ones_like",
-        "permute",
-        "random_",
-        "relu",
-        "relu_",
-        "repeat",
-        "reshape",
-        "roll",
-        "scatter",
-        "select",
-        "select_backward",
-        "set_",
-        "sign",
-        "slice",
-        "slice_backward",
-        "sort",
-        "split",
-        "split_with_sizes",
-        "squeeze",
-        "stack",
-        "t",
-        "threshold_backward",
-        "topk",
-        "transpose",
-        "tril",
-        "triu",
-        "unbind",
-        "unfold",
-        "uniform_",
-        "unsqueeze",
-        "unsqueeze_",
-        "view",
-        "where",
-        "zero_",
-        "zeros",
-        "zeros_like",
-        "clamp",
-        "clamp_min",
-        "clamp_max",
-        "hardtanh",
-        "hardtanh_backward",
-        "threshold",
-        "_unsafe_view",
-        "_reshape_alias",
-        "_to_copy",
-        "lift_fresh_copy",
-        "squeeze_",
-        "resize_",
-        "floor",
-        "ceil",
-        "round",
-        "trunc",
-    ]
-)
-# aten operations that add many terms.
-SUMMING = (
-    "sum", "mean", "mm", "bmm", "addmm", "baddbmm", "mv", "dot", "addmv", "conv", "batch_norm", "softmax", "norm", "var",
-    "std", "cumsum", "logsumexp", "nll_loss", "mse_loss", "prod", "avg_pool", "linear", "index_add", "scatter_add", "layer_norm",
-)  # fmt: skip
+from conformance.scale import unit
 
 
 class Disturbed(TorchDispatchMode):  # type: ignore[misc]  # torch's class is not typed
-    """Disturbs every float64 result by up to `u`, and the inputs of sums by more."""
+    """Disturbs every float64 result as rounding to `dtype` might, and sums by more.
 
-    def __init__(self, u: float, seed: int) -> None:
+    Inside an operation the half types are computed at float32, as torch does: only its result is rounded to them.
+    """
+
+    def __init__(self, dtype: Any, seed: int, amplitude: float, sequential: bool) -> None:
         super().__init__()
-        self.u, self.seed = u, seed
+        self.seed, self.sequential = seed, sequential
+        self.u = amplitude * unit(dtype)
+        self.inner_u = min(self.u, amplitude * unit(numpy.float32))
+        self.smallest = float(ml_dtypes.finfo(dtype).smallest_subnormal)
+        half = unit(dtype) > unit(numpy.float32)
+        self.inside = Disturbed(numpy.float32, seed, amplitude, sequential) if half else self
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func._schema.name.removeprefix("aten::")
         if name in EXACT:
             return func(*args, **(kwargs or {}))
+        if name in COMPOSITE and func in decomposition_table:
+            with self.inside:
+                result = decomposition_table[func](*args, **(kwargs or {}))
+            return result if self.inside is self else self._rounded(result, self.u)
+        u = self.u
         if any(part in name for part in SUMMING):
+            terms = max([2, *(a.numel() for a in args if _rounds(a))])
+            amplitude = self.inner_u * math.sqrt(1 + math.log2(terms))  # the error of adding the terms in a tree
             # Batch norm writes to its running statistics: they have to stay the tensors they are.
-            args = (*self._spread(args[:1]), *args[1:]) if "batch_norm" in name else self._spread(args)
+            spread = args[:1] if "batch_norm" in name else args
+            args = (*(self._disturb(a, amplitude) for a in spread), *args[len(spread) :])
+            if self.sequential:
+                u = max(u, self.inner_u * math.sqrt(terms) / 2)  # of adding them one after the other
         result = func(*args, **(kwargs or {}))
         if name.endswith("_") and not name.startswith("_"):
             if _rounds(result):
-                result.mul_(1 + self.u * self._noise(result))
+                result.copy_(self._disturb(result, u))
             return result
+        return self._rounded(result, u)
+
+    def _rounded(self, result: Any, u: float) -> Any:
         if isinstance(result, tuple | list):
-            return type(result)([self._disturb(item) for item in result])
-        return self._disturb(result)
+            return type(result)([self._disturb(item, u) for item in result])
+        return self._disturb(result, u)
 
-    def _disturb(self, x: Any) -> Any:
-        return x * (1 + self.u * self._noise(x)) if _rounds(x) else x
-
-    def _spread(self, args: Any) -> Any:
-        """The arguments of a sum, disturbed by the error of adding their terms in a tree."""
-        terms = max([2, *(a.numel() for a in args if _rounds(a))])
-        amplitude = self.u * math.sqrt(1 + math.log2(terms))
-        return tuple(a * (1 + amplitude * self._noise(a)) if _rounds(a) else a for a in args)
+    def _disturb(self, x: Any, u: float) -> Any:
+        if not self.u or not _rounds(x):
+            return x
+        step = (x.abs() * u).clamp_(min=self.smallest / 2) * self._noise(x)
+        return x + torch.where((x == 0) | x.isinf(), 0.0, step)
 
     def _noise(self, x: Any) -> Any:
-        """Numbers in [-1, 1], a function of |x| and the seed."""
-        bits = x.abs().contiguous().view(torch.int64)
-        z = bits + self.seed * 0x1E3779B97F4A7C15
-        z = (z ^ (z >> 30)) * -0x40A7B892E31B1A47
-        z = (z ^ (z >> 27)) * -0x6B2FB644ECCEEE15
-        return (z >> 11).to(torch.float64) / 2.0**52
+        """Numbers in [-1, 1), a function of |x| and the seed (splitmix64), on numpy: on small tensors it is faster."""
+        z = numpy.atleast_1d(numpy.abs(x.detach().numpy(force=True), order="C")).view(numpy.uint64)
+        z += numpy.uint64(self.seed * 0x9E3779B97F4A7C15 % 2**64)
+        z ^= z >> _30
+        z *= _MIX[0]
+        z ^= z >> _27
+        z *= _MIX[1]
+        noise = (z >> _11).astype(numpy.float64)
+        noise *= 2.0**-52
+        noise -= 1.0
+        return torch.from_numpy(noise.reshape(x.shape))
+
+
+_11, _27, _30 = numpy.uint64(11), numpy.uint64(27), numpy.uint64(30)
+_MIX = (numpy.uint64(0xBF58476D1CE4E5B9), numpy.uint64(0x94D049BB133111EB))
 
 
 def _rounds(x: Any) -> bool:
-    return isinstance(x, torch.Tensor) and x.dtype == torch.float64 and x.numel() > 0 and not x._is_zerotensor()
+    real = isinstance(x, torch.Tensor) and x.dtype == torch.float64 and not x.is_meta
+    return real and x.numel() > 0 and not x._is_zerotensor()
 
 
 class MonteCarlo(Oracle):
-    """The oracle, with disturbed arithmetic."""
+    """The oracle, with the arithmetic of a dtype disturbed; `sequential` adds terms one after the other.
 
-    def __init__(self, u: float, seed: int) -> None:
+    `amplitude` 0 disturbs nothing: what is left is torch's decomposition of the operation.
+    """
+
+    def __init__(self, dtype: Any, seed: int, *, amplitude: float = 1.0, sequential: bool = False) -> None:
         super().__init__()
-        self.mode = Disturbed(u, seed)
+        self.mode = Disturbed(dtype, seed, amplitude, sequential)
 
     @contextmanager
     def context(self) -> Iterator[None]:

@@ -23,9 +23,10 @@ class Record:
     check: str  # output, gradient, second-order, layout <which>, unchanged, repeat, error; "run" for a whole case
     tensor: str  # out, out[1], an input's name; "" where the check is not about one tensor
     status: str
-    grade: str = ""  # exact, correctly-rounded, as-good-as-torch; "" where nothing was measured
-    category: str = ""  # of a failure: bound, non-finite, structural-zero, shape, dtype, layout, integer, ...
+    grade: str = ""  # exact, correctly-rounded, as-good-as-torch, within-bound, flushed; "" where nothing was measured
+    category: str = ""  # of a failure: bound, non-finite, shape, ...; of a pass: subnormal, discontinuity, ...
     message: str = ""
+    cause: str = ""  # of a failure: what else the candidate's numbers are equal to
     index: str = ""  # of the worst element
     candidate: float = math.nan  # the worst element: the candidate's number,
     torch: float = math.nan  # torch's at the same dtype,
@@ -36,6 +37,10 @@ class Record:
     elements: int = 0  # elements compared
     probed: bool = False  # whether probing was needed to settle it
     identical: bool = False  # bit for bit what torch gives
+    closer: float = math.nan  # share of elements closer to the oracle than torch's; of those farther
+    farther: float = math.nan
+    rms_z: float = math.nan  # the root mean square of z over the tensor, and torch's own
+    torch_rms_z: float = math.nan
     seconds: float = math.nan  # the whole case, reference and oracle included; on the case's first record
 
     @property

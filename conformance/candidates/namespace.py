@@ -38,6 +38,11 @@ class Namespace:
         """Settings for the time of a run."""
         yield
 
+    def seed(self) -> None:
+        """Start the random stream afresh: every run of a case draws the same numbers."""
+        if hasattr(self.torch, "manual_seed"):
+            self.torch.manual_seed(0)
+
     def resolve(self, name: str) -> Any:
         """The attribute of the namespace with this qualified name."""
         return functools.reduce(getattr, name.split("."), self.torch)
@@ -64,8 +69,7 @@ class Namespace:
         stage = OUTPUT
         try:
             with self.context():
-                if hasattr(self.torch, "manual_seed"):
-                    self.torch.manual_seed(0)
+                self.seed()
                 tensors = [self.to_tensor(array) for array in sample.arrays]
                 inputs = {
                     name: tensor.requires_grad_()

@@ -26,6 +26,12 @@ class Torch(Namespace):
             tensor = torch.from_numpy(array)
         return tensor if self.device == "cpu" else tensor.to(self.device)
 
+    def seed(self) -> None:
+        if self.device == "cpu":
+            torch.default_generator.manual_seed(0)  # torch.manual_seed also queues a call with its stack: a millisecond
+        else:
+            torch.manual_seed(0)
+
     def to_array(self, tensor: Any) -> Array:
         tensor = tensor.detach() if self.device == "cpu" else tensor.detach().cpu()
         if tensor._is_zerotensor():  # stands for zeros without having memory
@@ -119,3 +125,8 @@ def load(name: str, device: str = "cpu") -> Torch:
         raise ValueError(f"no torch variant {name!r}; there are torch, {', '.join(variants)}")
     found: Torch = variants[name]()
     return found
+
+
+def build() -> str:
+    """What decides the bits that torch gives: its release, how it was compiled, and what this processor can do."""
+    return "\n".join([torch.__version__, torch.__config__.show(), torch.backends.cpu.get_cpu_capability()])
