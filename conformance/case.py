@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy
 
@@ -75,6 +75,19 @@ class Sample:
         return replace(self, arrays=tuple(arrays))
 
 
+class Recipe(Protocol):
+    """How a case gets its sample. The repr is part of the case's id."""
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """Words that an error message has to contain."""
+        ...
+
+    def sample(self, rng: numpy.random.Generator, dtype: str, number: int = 0) -> Sample:
+        """The sample; other numbers (which come with other generators) give other samples of the same kind."""
+        ...
+
+
 @dataclass(frozen=True)
 class Arguments:
     """What a row of data says: positional and keyword arguments, with recipes (`Draw`) where arrays go."""
@@ -84,16 +97,16 @@ class Arguments:
     keywords: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        parts = [_show(value) for value in self.args]
-        parts += [f"{name}={_show(value)}" for name, value in self.kwargs.items()]
+        parts = [show(value) for value in self.args]
+        parts += [f"{name}={show(value)}" for name, value in self.kwargs.items()]
         return f"({', '.join(parts)})"
 
     def naming(self, *keywords: str) -> "Arguments":
         """For `refuses`: the words that the message has to contain, in place of those found in torch's message."""
         return replace(self, keywords=keywords)
 
-    def sample(self, rng: numpy.random.Generator, dtype: str) -> Sample:
-        """Draw the arrays, in order of appearance."""
+    def sample(self, rng: numpy.random.Generator, dtype: str, number: int = 0) -> Sample:
+        """Draw the arrays, in order of appearance. What `number` changes is in the generator."""
         arrays: list[Array] = []
         differentiable: list[bool] = []
         names: list[str] = []
@@ -127,9 +140,10 @@ def args(*values: Any, **keywords: Any) -> Arguments:
     return Arguments(values, keywords)
 
 
-def _show(value: Any) -> str:
+def show(value: Any) -> str:
+    """An argument as the case's id shows it."""
     if isinstance(value, list | tuple):
-        body = ",".join(_show(item) for item in value)
+        body = ",".join(show(item) for item in value)
         return f"[{body}]" if isinstance(value, list) else f"({body})"
     if isinstance(value, slice):
         return ":".join("" if part is None else str(part) for part in (value.start, value.stop, value.step))
@@ -170,7 +184,7 @@ class Case:
     """One operation on one seeded sample. `id` is readable, unique and stable; everything random hangs on it."""
 
     operation: Operation
-    arguments: Arguments
+    arguments: Recipe
     dtype: str
     checks: frozenset[str] = CHECKS
     layouts: tuple[str, ...] = ALL_LAYOUTS
@@ -190,9 +204,10 @@ class Case:
         digest = hashlib.sha256(f"{self.id}\n{purpose}".encode()).digest()
         return numpy.random.default_rng(int.from_bytes(digest[:16], "little"))
 
-    def sample(self) -> Sample:
-        """The sample, drawn afresh and always the same."""
-        return self.arguments.sample(self.rng("sample"), self.dtype)
+    def sample(self, number: int = 0) -> Sample:
+        """The sample, drawn afresh and always the same; other numbers give other samples of the same kind."""
+        rng = self.rng(f"sample {number}" if number else "sample")
+        return self.arguments.sample(rng, self.dtype, number)
 
 
 def ops(

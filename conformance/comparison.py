@@ -22,12 +22,14 @@ from conformance.case import (
     UNCHANGED,
     Case,
 )
+from conformance.decide import decide
 from conformance.draw import Array, numpy_dtype
 from conformance.judging import judge_tensor
 from conformance.layout import Arranged, applies, arrange, first_row_repeated, memory_format
-from conformance.oracle import Key, Truth, reference_candidate, with_changed_inputs
+from conformance.oracle import Truth, reference_candidate, with_changed_inputs
+from conformance.probing import Key
 from conformance.record import Record
-from conformance.verdict import Verdict, decide
+from conformance.verdict import Verdict
 
 Strides = dict[str, tuple[int, ...] | None]  # of torch's results, by name
 
@@ -62,6 +64,11 @@ class _Run:
         directions = [array.copy() for array in truth.directions] if order > 1 else []
         self.result: Result = candidate.run(truth.case.operation, self.given, order, cotangents, directions)
         self.values: dict[Key, Array | None] = with_changed_inputs(self.result, sample)
+
+
+def run_once(candidate: Candidate, truth: Truth) -> dict[Key, Array | None]:
+    """What the candidate gives for every tensor of a truth."""
+    return _Run(candidate, truth, "", truth.order).values
 
 
 class _Comparison:
@@ -302,17 +309,13 @@ class _Comparison:
         same_truth = truth is self.truth
         if same_truth and key in self.judged and _same(self.judged[key][0], mine):
             return replace(self.judged[key][1], check=check)
-        verdict = judge_tensor(truth, key, mine, lambda other: self.again(other, key))
+        verdict = judge_tensor(truth, key, mine, lambda other: run_once(self.candidate, other).get(key))
         found = self.of_verdict(check, key[1], verdict, mine.size)
         reference = truth.references[key]
         found.identical = reference is not None and _same(mine, reference)
         if same_truth:
             self.judged[key] = (mine, found)
         return found
-
-    def again(self, truth: Truth, key: Key) -> Array | None:
-        """What the candidate gives for a tensor on another sample of the case."""
-        return _Run(self.candidate, truth, "", truth.order).values.get(key)
 
     def of_verdict(self, check: str, tensor: str, verdict: Verdict, elements: int) -> Record:
         return self.record(

@@ -8,7 +8,8 @@ import numpy
 
 from conformance.case import OUTPUT
 from conformance.draw import Array
-from conformance.oracle import Key, Truth
+from conformance.oracle import Truth
+from conformance.probing import Key
 from conformance.verdict import EXCESS, FAIL, FEW, FLUSHED, WITHIN_BOUND, Verdict, unlike_rounding
 
 Again = Callable[[Truth], Array | None]  # what the candidate gives for this tensor on another sample
@@ -64,6 +65,8 @@ def _flushing(truth: Truth, key: Key, mine: Array, verdict: Verdict) -> Verdict 
     if flushed.judge(key, mine).ok:
         return found
     oracle, without = truth.truths.get(key), flushed.truths.get(key)
+    if verdict.category == "non-finite":  # another class is no number that could be near
+        return None
     if oracle is None or without is None or verdict.wrong is None or verdict.wrong.shape != oracle.shape:
         return None
     with numpy.errstate(all="ignore"):

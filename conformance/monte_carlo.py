@@ -23,6 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from conformance.aten import COMPOSITE, EXACT, SUMMING
 from conformance.candidates.torch import Oracle
+from conformance.draw import Array
 from conformance.scale import unit
 
 
@@ -71,23 +72,25 @@ class Disturbed(TorchDispatchMode):  # type: ignore[misc]  # torch's class is no
         return self._disturb(result, u)
 
     def _disturb(self, x: Any, u: float) -> Any:
+        """x moved by up to u |x|, by half a subnormal step near zero; on numpy, which is faster on small tensors."""
         if not self.u or not _rounds(x):
             return x
-        step = (x.abs() * u).clamp_(min=self.smallest / 2) * self._noise(x)
-        return x + torch.where((x == 0) | x.isinf(), 0.0, step)
+        array = x.detach().numpy(force=True)
+        magnitude = numpy.asarray(numpy.abs(array))
+        finite = numpy.where(magnitude < numpy.inf, magnitude, 0.0)
+        step = numpy.maximum(finite * u, self.smallest / 2) * _noise(magnitude, self.seed)
+        return torch.from_numpy(numpy.asarray(array + numpy.where(finite == 0, 0.0, step)))
 
-    def _noise(self, x: Any) -> Any:
-        """Numbers in [-1, 1), a function of |x| and the seed (splitmix64), on numpy: on small tensors it is faster."""
-        z = numpy.atleast_1d(numpy.abs(x.detach().numpy(force=True), order="C")).view(numpy.uint64)
-        z += numpy.uint64(self.seed * 0x9E3779B97F4A7C15 % 2**64)
-        z ^= z >> _30
-        z *= _MIX[0]
-        z ^= z >> _27
-        z *= _MIX[1]
-        noise = (z >> _11).astype(numpy.float64)
-        noise *= 2.0**-52
-        noise -= 1.0
-        return torch.from_numpy(noise.reshape(x.shape))
+
+def _noise(magnitude: Array, seed: int) -> Array:
+    """Numbers in [-1, 1), a function of the magnitude and the seed (splitmix64)."""
+    z = magnitude.view(numpy.uint64).copy()
+    z += numpy.uint64(seed * 0x9E3779B97F4A7C15 % 2**64)
+    z ^= z >> _30
+    z *= _MIX[0]
+    z ^= z >> _27
+    z *= _MIX[1]
+    return (z >> _11).astype(numpy.float64) * 2.0**-52 - 1.0
 
 
 _11, _27, _30 = numpy.uint64(11), numpy.uint64(27), numpy.uint64(30)

@@ -95,7 +95,17 @@ def _surroundings() -> bytes:
 
     parts = [version("numpy"), build(), platform.machine(), platform.processor()]
     here = Path(__file__).parent
-    names = ("aten.py", "case.py", "draw.py", "monte_carlo.py", "oracle.py", "scale.py", "scale_cache.py")
+    names = (
+        "aten.py",
+        "case.py",
+        "draw.py",
+        "monte_carlo.py",
+        "moves.py",
+        "oracle.py",
+        "probing.py",
+        "scale.py",
+        "scale_cache.py",
+    )
     sources = [*(here / name for name in names), *sorted((here / "candidates").glob("*.py"))]
     parts += [path.read_text(encoding="utf-8") for path in sources]
     return "\n".join(parts).encode()

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ml_dtypes
+import numpy
 import torch
 
 from conformance.candidates.namespace import Namespace
@@ -130,3 +131,14 @@ def load(name: str, device: str = "cpu") -> Torch:
 def build() -> str:
     """What decides the bits that torch gives: its release, how it was compiled, and what this processor can do."""
     return "\n".join([torch.__version__, torch.__config__.show(), torch.backends.cpu.get_cpu_capability()])
+
+
+def assert_close(candidate: Array, reference: Array) -> bool:
+    """Whether `torch.testing.assert_close` accepts the pair with its default tolerances."""
+    convert = Torch().to_tensor
+    pair = [convert(numpy.ascontiguousarray(array)) for array in (candidate, reference)]
+    try:
+        torch.testing.assert_close(*pair)
+    except AssertionError:
+        return False
+    return True

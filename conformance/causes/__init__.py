@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy
 
-from conformance.causes import formulas, numbers, parameters, places, precision, special, ties
+from conformance.causes import formulas, numbers, operands, parameters, places, precision, special, ties
 from conformance.causes.evidence import Evidence, Guess
 from conformance.causes.matching import ENOUGH, FEW, Match, match
 
@@ -46,8 +46,11 @@ ONCE_MORE: tuple[Source, ...] = (
     numbers.cotangent_ignored,
     ties.kinks,
     ties.winners,
-    numbers.operands,
+    operands.turned,
+    operands.exchanged,
     precision.inputs,
+    precision.cotangents,
+    operands.one_sample,
     formulas.indices,
 )
 # What would fit a specific cause as well, and says less.
@@ -59,6 +62,8 @@ GENERAL: tuple[Source, ...] = (
     numbers.shifted,
     numbers.permuted,
 )
+# What is tried last: many runs, and each fits little else.
+LAST: tuple[Source, ...] = (operands.counted, operands.shifted, numbers.by_row)
 
 
 def likely_cause(evidence: Evidence) -> str:
@@ -77,7 +82,9 @@ def likely_cause(evidence: Evidence) -> str:
             found = _first(sources, limited)
             if found:
                 return found
-        return _in_part(limited)
+        where = places.place(limited)
+        found = _in_part(limited, where) or _first(LAST, limited)
+        return found or (f"is wrong only in {where}" if where else "")
 
 
 def _first(sources: Iterable[Source], evidence: Evidence) -> str:
@@ -95,18 +102,17 @@ def _how_sure(strength: Match) -> str:
     return f" (told from {strength.elements} element{'s' if strength.elements > 1 else ''} only)"
 
 
-def _in_part(evidence: Evidence) -> str:
-    """What the failing elements are, where the others are right; or at least where they lie."""
-    where = places.place(evidence)
+def _in_part(evidence: Evidence, where: str) -> str:
+    """What the failing elements are, where the others are right."""
     failing = evidence.failing
-    if evidence.comparable and failing.any() and not failing.all():
-        shown = where or f"{int(failing.sum())} of {failing.size} elements"
-        for source in (*IN_THE_NUMBERS, *GENERAL):
-            for guess in source(evidence):
-                if not guess.anywhere or numpy.shape(guess.value) != failing.shape:
-                    continue
-                local = replace(guess, value=numpy.where(failing, guess.value, evidence.t))
-                strength = match(local, evidence)
-                if strength.bits >= ENOUGH:
-                    return f"{guess.sentence}, but only in {shown}{_how_sure(strength)}"
-    return f"is wrong only in {where}" if where else ""
+    if not evidence.comparable or failing.all() or not failing.any():
+        return ""
+    shown = where or places.place(evidence, 0.0) or f"{int(failing.sum())} of {failing.size} elements"
+    for source in (*IN_THE_NUMBERS, *GENERAL):
+        for guess in source(evidence):
+            if not guess.anywhere or numpy.shape(guess.value) != failing.shape:
+                continue
+            strength = match(replace(guess, value=numpy.where(failing, guess.value, evidence.t)), evidence)
+            if strength.bits >= ENOUGH:
+                return f"{guess.sentence}, but only in {shown}{_how_sure(strength)}"
+    return ""

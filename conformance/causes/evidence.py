@@ -1,5 +1,6 @@
 """What a cause is looked for in, and what a guess says."""
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -51,6 +52,11 @@ class Evidence:
         return numpy.asarray(self.truth).astype(numpy.float64)
 
     @cached_property
+    def sizes(self) -> tuple[float, float]:
+        """The root mean square of the truth, and of torch's own error."""
+        return rms(self.t), rms(self.r - self.t) if self.r.shape == self.t.shape else 0.0
+
+    @cached_property
     def comparable(self) -> bool:
         """Whether candidate and truth lie side by side."""
         return bool(self.c.shape == self.t.shape)
@@ -73,7 +79,7 @@ class Evidence:
             return wrong
         if not self.comparable:
             return numpy.ones(self.c.shape, dtype=bool)
-        return numpy.asarray(distance(self.c, self.t) > 0)
+        return numpy.asarray(distance(self.c, self.t) > 8 * self.u * numpy.abs(numpy.nan_to_num(self.t)))
 
     @property
     def derivative(self) -> bool:
@@ -140,3 +146,11 @@ def distance(left: Array, right: Array) -> Array:
         found = numpy.abs(left - right)
     same = (left == right) | (numpy.isnan(left) & numpy.isnan(right))
     return numpy.where(same, 0.0, numpy.where(numpy.isnan(found), numpy.inf, found))
+
+
+def rms(array: Array) -> float:
+    """The root mean square of what is finite."""
+    finite = array[numpy.isfinite(array)]
+    with numpy.errstate(all="ignore"):
+        largest = float(numpy.abs(finite).max()) if finite.size else 0.0
+        return largest * math.sqrt(float(numpy.mean((finite / largest) ** 2))) if largest else 0.0

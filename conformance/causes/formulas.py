@@ -6,13 +6,13 @@ candidate's own dtype, because that is where they fail.
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy
 
 from conformance.case import GRADIENT, OUTPUT, Slot
 from conformance.causes.evidence import Evidence, Guess
+from conformance.causes.parameters import parameters
 from conformance.causes.signatures import signature
 from conformance.draw import Array, is_floating
 
@@ -71,7 +71,7 @@ def normalisations(evidence: Evidence) -> Iterator[Guess]:
     if evidence.check == OUTPUT and operation == "batch_norm" and n > 1:
         yield from _running_variance(evidence, a, n)
     if evidence.check == GRADIENT and operation != "rms_norm" and n > 1:
-        yield from _unbiased_gradient(evidence, a, n)
+        yield from _unbiased_gradient(evidence, n)
 
 
 def _normalised(
@@ -93,9 +93,6 @@ def _normalised(
             "equals the result with eps outside the root: (x - mean)/(sqrt(var) + eps)",
             affine((x - mean) / (numpy.sqrt(var) + eps)),
         )
-        yield Guess(
-            "equals the result with max(sqrt(var), eps) below", affine((x - mean) / numpy.maximum(numpy.sqrt(var), eps))
-        )
         if n > 1 and not plain_mean:
             unbiased = var * n / (n - 1)
             yield Guess(
@@ -115,6 +112,26 @@ def _normalised(
                 affine(centred / numpy.sqrt((centred**2).mean(axes, keepdims=True) + eps)),
             )
         yield Guess("equals the result without the division", affine(x - mean))
+        yield Guess("equals the result without the root: (x - mean)/(var + eps)", affine((x - mean) / (var + eps)))
+        if a.get("weight") is not None and a.get("bias") is not None:
+            weight, bias = (numpy.asarray(a[name]).astype(numpy.float64).reshape(shape) for name in ("weight", "bias"))
+            plain = ((x - mean) / numpy.sqrt(var + eps)).reshape(a["input"].shape)
+            yield Guess(
+                "equals the result with the bias added before the weight is multiplied", (plain + bias) * weight
+            )
+        if not plain_mean and x.shape == a["input"].shape:
+            for other in _other_axes(x.ndim, axes):
+                mean, var = x.mean(other, keepdims=True), x.var(other, keepdims=True)
+                shown = ", ".join(map(str, other))
+                value = affine((x - mean) / numpy.sqrt(var + eps))
+                yield Guess(f"equals the result with mean and variance over dimension {shown}", value, 2.0)
+
+
+def _other_axes(ndim: int, axes: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The batch, the channels, the last, all but one of them, all."""
+    every = tuple(range(ndim))
+    found = [(0,), (1,), (ndim - 1,), every[1:], every[2:], (0, *every[2:]), every]
+    return [other for other in dict.fromkeys(found) if other and other != axes and max(other) < ndim]
 
 
 def _running_variance(evidence: Evidence, a: Values, n: int) -> Iterator[Guess]:
@@ -127,14 +144,14 @@ def _running_variance(evidence: Evidence, a: Values, n: int) -> Iterator[Guess]:
     yield Guess("equals the running variance with the biased variance (divided by n, not n - 1)", biased)
 
 
-def _unbiased_gradient(evidence: Evidence, a: Values, n: int) -> Iterator[Guess]:
+def _unbiased_gradient(evidence: Evidence, n: int) -> Iterator[Guess]:
     """1 / sqrt(k var + eps) = k^-1/2 / sqrt(var + eps / k): a run with another epsilon gives the gradient."""
-    if evidence.tensor != evidence.sample.names[0] or isinstance(a["eps"], Slot):
-        return
     k = n / (n - 1)
-    value = evidence.rerun(replace(evidence.sample, kwargs=evidence.sample.kwargs | {"eps": a["eps"] / k}))
-    if value is not None:
-        yield Guess("equals the gradient with the unbiased variance (divided by n - 1)", value / math.sqrt(k))
+    for parameter in parameters(evidence):
+        if parameter.name == "eps" and isinstance(parameter.value, float):
+            value = evidence.rerun(parameter.change(parameter.value / k))
+            if value is not None:
+                yield Guess("equals the gradient with the unbiased variance (divided by n - 1)", value / math.sqrt(k))
 
 
 # --- other ways to write the same, and what they are mistaken for ---------------------------------------------------
@@ -152,6 +169,10 @@ def _log(x: Array) -> Array:
 def _naive_softmax(a: Values) -> Array:
     e = _exp(a["input"])
     return e / e.sum(a["dim"], keepdims=True)
+
+
+def _softmax(a: Values) -> Array:
+    return _naive_softmax(a | {"input": a["input"] - a["input"].max(a["dim"], keepdims=True)})
 
 
 def _divided_in_line(a: Values) -> Array:
@@ -181,6 +202,7 @@ def _summed_first(a: Values) -> Array:
 FORMULAS: dict[str, list[tuple[str, Formula]]] = {
     "softmax": [("exp(x)/sum exp(x) without subtracting the maximum", _naive_softmax)],
     "log_softmax": [
+        ("log of the softmax", lambda a: _log(_softmax(a))),
         ("log of exp(x)/sum exp(x) without subtracting the maximum", lambda a: _log(_naive_softmax(a))),
         (
             "x - log sum exp(x) without subtracting the maximum",
@@ -215,9 +237,21 @@ FORMULAS: dict[str, list[tuple[str, Formula]]] = {
         ),
         (
             "(exp(x) - exp(-x))/(exp(x) + exp(-x)) written out",
-            lambda a: numpy.sinh(a["input"]) / numpy.cosh(a["input"]),
+            lambda a: (_exp(a["input"]) - _exp(-a["input"])) / (_exp(a["input"]) + _exp(-a["input"])),
         ),
     ],
+    "elu": [
+        (
+            "alpha (exp(x) - 1) written out",
+            lambda a: numpy.where(a["input"] > 0, a["input"], a["alpha"] * (_exp(a["input"]) - 1)),
+        )
+    ],
+    "pow": [("exp(y log x)", lambda a: _exp(a["other"] * _log(a["input"])))],
+    "prod": [("exp(sum log x)", lambda a: _exp(_log(a["input"]).sum(a["dim"], keepdims=bool(a["keepdim"]))))],
+    "cumprod": [("exp(cumsum log x)", lambda a: _exp(numpy.cumsum(_log(a["input"]), a["dim"])))],
+    "logcumsumexp": [("log cumsum exp(x), unshifted", lambda a: _log(numpy.cumsum(_exp(a["input"]), a["dim"])))],
+    "xlogy": [("x log(y) written out", lambda a: a["input"] * _log(a["other"]))],
+    "atan2": [("atan(y/x), two quadrants", lambda a: numpy.arctan(a["input"] / a["other"].astype(numpy.float64)))],
     "sinh": [("(exp(x) - exp(-x))/2 written out", lambda a: (_exp(a["input"]) - _exp(-a["input"])) / 2)],
     "asinh": [("log(x + sqrt(x^2 + 1)) written out", lambda a: _log(a["input"] + numpy.sqrt(a["input"] ** 2 + 1)))],
     "hypot": [("sqrt(x^2 + y^2) written out", lambda a: numpy.sqrt(a["input"] ** 2 + a["other"] ** 2))],

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from conformance.causes.evidence import Evidence, Guess, distance
+from conformance.causes.evidence import Evidence, Guess, distance, rms
 from conformance.draw import Array
 
 ENOUGH = 12.0
@@ -20,6 +20,7 @@ MOST = 0.9  # of the failing elements come at least CLOSER times closer
 CLOSER = 4.0
 COVERED = 0.5  # of the failing elements have to be spoken of
 CLASS_BITS = 12.0  # a NaN or an infinity where the guess has one, and the truth none
+LARGE = 2**14  # elements; of more than these a part is looked at first
 FEW = 2  # with so few distinct elements the sentence says so
 
 
@@ -36,6 +37,8 @@ def match(guess: Guess, evidence: Evidence) -> Match:
     c = evidence.c if guess.seen is None else guess.seen
     v = numpy.asarray(guess.value).astype(numpy.float64)
     if v.shape != c.shape or not c.size:
+        return Match()
+    if c.size > LARGE and not _likely(c, v, guess, evidence):
         return Match()
     spoken = numpy.ones(c.shape, dtype=bool) if guess.silent is None else ~guess.silent
     error = distance(c, v)
@@ -55,22 +58,26 @@ def match(guess: Guess, evidence: Evidence) -> Match:
     return _weigh(c[telling], v[telling], other[telling], error[telling], before[telling], evidence, guess.bits)
 
 
+def _likely(c: Array, v: Array, guess: Guess, evidence: Evidence) -> bool:
+    """A look at some elements of a large tensor, which settles most guesses."""
+    step = c.size // LARGE | 1  # odd: not in step with the rows
+    some, value = c.reshape(-1)[::step], v.reshape(-1)[::step]
+    near = distance(some, value) <= _allowed(value, evidence)
+    if guess.silent is not None:
+        near |= numpy.broadcast_to(guess.silent, c.shape).reshape(-1)[::step]
+    return bool(near.mean() > NEARLY_ALL / 2)
+
+
 def _allowed(v: Array, evidence: Evidence) -> Array:
     """A few roundings of each element, and a few times what torch itself is off, on the scale of the tensor."""
     if not evidence.floating:
         return numpy.zeros(v.shape)
     roundings = 8.0 if evidence.u < 2.0**-20 else 2.0  # half precision is mostly rounded once, at the end
-    torch_off = _rms(evidence.r - evidence.t) if evidence.r.shape == evidence.t.shape else 0.0
-    relative = torch_off / (_rms(evidence.t) or 1.0)
-    allowed = roundings * (evidence.u * numpy.abs(v) + min(relative, 0.01) * _rms(v))
+    size, torch_off = evidence.sizes
+    relative = torch_off / (size or 1.0)
+    largest = max(rms(v), size if evidence.comparable else 0.0)  # what cancels leaves rounding of its size
+    allowed = roundings * (evidence.u * numpy.abs(v) + max(evidence.u, min(relative, 0.01)) * largest)
     return numpy.where(numpy.isfinite(v), allowed, 0.0)
-
-
-def _rms(array: Array) -> float:
-    finite = array[numpy.isfinite(array)]
-    with numpy.errstate(all="ignore"):
-        largest = float(numpy.abs(finite).max()) if finite.size else 0.0
-        return largest * math.sqrt(float(numpy.mean((finite / largest) ** 2))) if largest else 0.0
 
 
 def _typical_distance(v: Array) -> Array:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from conformance.case import Sample
+from conformance.causes.signatures import signature
 
 CONSTANTS = {
     "ln 2": math.log(2.0),
@@ -14,6 +15,7 @@ CONSTANTS = {
     "sqrt(2 pi)": math.sqrt(2.0 * math.pi),
     "sqrt(pi)": math.sqrt(math.pi),
 }
+DISTINCT = 1000  # beyond it n/(n - 1) is hardly told from (n + 1)/n in float32
 PLAIN = (-1.0, 2.0, 0.5, 3.0, 1 / 3, 4.0, 0.25, -2.0, -0.5)
 
 
@@ -25,9 +27,9 @@ class Named:
     meaning: str = ""
 
 
-def factors(sample: Sample, shape: tuple[int, ...]) -> list[Named]:
+def factors(sample: Sample, shape: tuple[int, ...], operation: str = "") -> list[Named]:
     """Factors that would mean something for the sample and a tensor of this shape; the likelier first."""
-    found = list(_of_sizes(sample, shape)) + list(_of_parameters(sample))
+    found = list(_of_sizes(sample, shape)) + list(_of_parameters(sample, operation))
     for name, value in CONSTANTS.items():
         found += [Named(value, name), Named(1 / value, f"1/({name})" if " " in name else f"1/{name}")]
     found += [Named(value) for value in PLAIN]
@@ -57,44 +59,48 @@ def _sizes(sample: Sample, shape: tuple[int, ...]) -> dict[int, str]:
     for dim, size in enumerate(shape):
         add(size, f"the size {size} of its own dimension {dim}")
     add(math.prod(shape), f"its own number of elements {math.prod(shape)}")
-    for name, value in _numbers(sample):
-        if isinstance(value, int):
-            add(value, f"{name} = {value}")
-            add(value * value, f"{name} squared, {value * value}")
     return found
 
 
 def _of_sizes(sample: Sample, shape: tuple[int, ...]) -> Iterator[Named]:
     sizes = _sizes(sample, shape)
     for n, meaning in sizes.items():
-        yield Named(float(n), f"not divided by {meaning}")
-        yield Named(1.0 / n, f"divided by {meaning} once too often")
+        perhaps = "perhaps " if n <= 4 else ""  # small factors come from many places
+        yield Named(float(n), f"{perhaps}not divided by {meaning}")
+        yield Named(1.0 / n, f"{perhaps}divided by {meaning} once too often")
     for n, meaning in sizes.items():
         if n != 4:  # a factor 2 is mostly just that
             yield Named(math.sqrt(n), f"the root of {meaning}")
             yield Named(1.0 / math.sqrt(n), f"1 over the root of {meaning}")
+        if n == 2 or n > DISTINCT:
+            continue
         yield Named(n / (n - 1), f"n/(n - 1) with n = {meaning}: divided by n - 1 in place of n")
         yield Named((n - 1) / n, f"(n - 1)/n with n = {meaning}: divided by n in place of n - 1")
         yield Named(math.sqrt(n / (n - 1)), f"the root of n/(n - 1) with n = {meaning}: n - 1 in place of n")
         yield Named(math.sqrt((n - 1) / n), f"the root of (n - 1)/n with n = {meaning}: n in place of n - 1")
 
 
-def _of_parameters(sample: Sample) -> Iterator[Named]:
-    for name, value in _numbers(sample):
-        if isinstance(value, int) or not value or not math.isfinite(value):
+def _of_parameters(sample: Sample, operation: str) -> Iterator[Named]:
+    for name, value in _numbers(sample, operation):
+        if not value or not math.isfinite(value):
             continue
-        yield Named(value, f"{name} = {value:g} once too often")
-        yield Named(1 / value, f"{name} = {value:g} left out")
+        yield Named(value, f"times {name} = {value:g} once too often, or not divided by it")
+        yield Named(1 / value, f"divided by {name} = {value:g} once too often, or not multiplied with it")
+        yield Named(value * value, f"the square of {name} = {value:g}")
+        yield Named(1 / value**2, f"1 over the square of {name} = {value:g}")
         if 0 < value < 1:
+            yield Named((1 - value) ** 2, f"(1 - {name}) squared with {name} = {value:g}")
             yield Named(1 - value, f"1 - {name} with {name} = {value:g}")
             yield Named(1 / (1 - value), f"1/(1 - {name}) with {name} = {value:g}")
             yield Named(value / (1 - value), f"{name}/(1 - {name}) with {name} = {value:g}")
             yield Named((1 - value) / value, f"(1 - {name})/{name} with {name} = {value:g}")
 
 
-def _numbers(sample: Sample) -> Iterator[tuple[str, float]]:
-    """The plain numbers among the arguments, with the name or position of each."""
-    given = [(f"argument {i}", value) for i, value in enumerate(sample.args)] + list(sample.kwargs.items())
+def _numbers(sample: Sample, operation: str) -> Iterator[tuple[str, float]]:
+    """The plain numbers among the arguments, with the name of each; sizes per dimension as their product."""
+    names = [name for name, _, by_position in signature(operation) if by_position]
+    names += [f"argument {i}" for i in range(len(names), len(sample.args))]
+    given = [*zip(names, sample.args, strict=False), *sample.kwargs.items()]
     for name, value in given:
         if isinstance(value, int | float) and not isinstance(value, bool):
             yield name, value

@@ -1,10 +1,11 @@
 """Causes that show in the numbers alone: another factor, order, shape or place.
 
-Nothing is run again here, but for the last two: the gradient under cotangents of ones, and inputs in exchanged roles.
+Nothing is run again here, but for the last: the gradient under cotangents of ones.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from fractions import Fraction
 from itertools import combinations, permutations
 
 import numpy
@@ -13,8 +14,7 @@ from conformance.causes.evidence import Evidence, Guess
 from conformance.causes.names import Named, factors
 from conformance.draw import Array
 
-Turn = Callable[[Array], Array]
-SNAP = 64.0  # a fitted factor within so many roundings of a named one is the named one
+SNAP = 8.0  # a fitted factor within so many roundings of a named one is the named one
 
 
 # --- one value everywhere ------------------------------------------------------------------------------------------
@@ -25,8 +25,6 @@ def constants(evidence: Evidence) -> Iterator[Guess]:
     t = evidence.t
     yield Guess("is zero", numpy.zeros(t.shape))
     yield Guess("is NaN", numpy.full(t.shape, numpy.nan))
-    if evidence.derivative:
-        yield Guess("is one", numpy.ones(t.shape))
 
 
 def signs(evidence: Evidence) -> Iterator[Guess]:
@@ -62,21 +60,31 @@ def factor(evidence: Evidence) -> Iterator[Guess]:
         fitted = float(numpy.median(c[large] / t[large]))
     if fitted == 0 or not math.isfinite(fitted):
         return
-    known = factors(evidence.sample, c.shape)
+    known = factors(evidence.sample, c.shape, evidence.operation)
     near = [named for named in known if abs(fitted - named.value) <= SNAP * evidence.u * abs(fitted)]
     with numpy.errstate(all="ignore"):
         if near:
-            yield Guess(_factor_sentence(near), near[0].value * t, math.log2(len(known)))
+            yield Guess(_factor_sentence(near, evidence.u), near[0].value * t, math.log2(len(known)))
         else:
-            sentence = f"is {fitted:.6g} times the truth, a constant factor"
+            sentence = f"is {_shown(fitted, evidence.u)} times the truth, a constant factor"
             yield Guess(
                 sentence, fitted * t, -3 * math.log2(evidence.u)
             )  # fitted: three elements must agree at the least
 
 
-def _factor_sentence(near: list[Named]) -> str:
+def _shown(value: float, u: float) -> str:
+    """In six digits, as 1 and a little, or with the fraction that it is."""
+    if abs(value - 1) < 1e-4:
+        return f"1 {'+' if value > 1 else '-'} {abs(value - 1):.3g}"
+    ratio = Fraction(value).limit_denominator(32)
+    exact = ratio.denominator > 1 and abs(float(ratio) - value) <= SNAP * u * abs(value)
+    return f"{value:.6g} ({ratio})" if exact else f"{value:.6g}"
+
+
+def _factor_sentence(near: list[Named], u: float) -> str:
     value = near[0].value
-    shown = f"1/{1 / value:g}" if 0 < value < 1 and float(1 / value).is_integer() else f"{value:.6g}"
+    whole = 0 < value < 1 and abs(1 / value - round(1 / value)) < 1e-9
+    shown = f"1/{round(1 / value)}" if whole else _shown(value, u)
     meanings = [named.meaning for named in near if named.meaning]
     meaning = " or ".join(meanings[:2])
     return f"is {shown} times the truth" + (f": {meaning}" if meaning else "")
@@ -95,6 +103,47 @@ def offset(evidence: Evidence) -> Iterator[Guess]:
         if added and math.isfinite(added):
             digits = -math.log2(evidence.u) if evidence.floating else 4.0
             yield Guess(f"is the truth {'plus' if added > 0 else 'minus'} {abs(added):.6g}", t + added, 2 * digits)
+
+
+def by_row(evidence: Evidence) -> Iterator[Guess]:
+    """A factor or an offset for each row: a wrong normaliser, a bias, a mean that was not taken off."""
+    if not evidence.comparable or not evidence.floating:
+        return
+    c, t = evidence.c, evidence.t
+    for axes, shown in _rows(t.shape):
+        fitted = t.size // math.prod(t.shape[axis] for axis in axes) * -math.log2(evidence.u)
+        finite = numpy.isfinite(c) & numpy.isfinite(t)
+        with numpy.errstate(all="ignore"):
+            by_factor = _row_median(numpy.where(finite & (t != 0), c / t, numpy.nan), axes)
+            by_offset = _row_median(numpy.where(finite, c - t, numpy.nan), axes)
+            what = f"that is constant along dimension {shown}"
+            yield Guess(f"is the truth times a factor {what} ({_range(by_factor)})", t * by_factor, 2 * fitted)
+            yield Guess(f"is the truth plus an amount {what} ({_range(by_offset)})", t + by_offset, 2 * fitted)
+
+
+def _rows(shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], str]]:
+    """What a row may be: all dimensions but one, or one; more than two elements, and more than one row."""
+    every = tuple(range(len(shape)))
+    choices = [tuple(axis for axis in every if axis != dim) for dim in every] + [(dim,) for dim in every]
+    for axes in dict.fromkeys(choices):
+        length = math.prod(shape[axis] for axis in axes)
+        if 2 < length < math.prod(shape):
+            yield axes, ", ".join(map(str, axes))
+
+
+def _row_median(array: Array, axes: tuple[int, ...]) -> Array:
+    """The median over the axes, NaNs left out; NaN (in silence) where there is nothing else."""
+    moved = numpy.moveaxis(array, axes, range(-len(axes), 0))
+    rows = moved.reshape(*moved.shape[: -len(axes)], -1)
+    ordered = numpy.sort(rows, axis=-1)  # NaNs come last
+    count = (~numpy.isnan(rows)).sum(-1, keepdims=True)
+    middle = numpy.take_along_axis(ordered, numpy.maximum(count - 1, 0) // 2, axis=-1)[..., 0]
+    return numpy.expand_dims(middle, axes)
+
+
+def _range(array: Array) -> str:
+    finite = array[numpy.isfinite(array)]
+    return f"{finite.min():.4g} to {finite.max():.4g}" if finite.size else "none"
 
 
 # --- another order -------------------------------------------------------------------------------------------------
@@ -123,8 +172,20 @@ def shifted(evidence: Evidence) -> Iterator[Guess]:
             border = numpy.broadcast_to(places == (0 if step > 0 else t.shape[dim] - 1), t.shape)
             what = f"equals the truth of the {which} element along dimension {dim} (shifted by one, or stale)"
             yield Guess(what, numpy.roll(t, step, dim), 2.0, silent=border)
+        if dim == t.ndim - 2 and min(t.shape[-2:]) > 2:
+            yield from _diagonally(evidence)
         if t.shape[dim] > 2:
             yield Guess(f"equals the truth reversed along dimension {dim}", numpy.flip(t, dim), 1.0, anywhere=False)
+
+
+def _diagonally(evidence: Evidence) -> Iterator[Guess]:
+    """Both spatial dimensions shifted: padding on one side only."""
+    t = evidence.t
+    for step, which, border in ((1, "previous", 0), (-1, "next", -1)):
+        silent = numpy.zeros(t.shape, dtype=bool)
+        silent[..., border, :] = silent[..., border] = True
+        what = f"equals the truth of the {which} element along both of the last two dimensions (shifted by one)"
+        yield Guess(what, numpy.roll(t, (step, step), (-2, -1)), 2.0, silent=silent)
 
 
 def permuted(evidence: Evidence) -> Iterator[Guess]:
@@ -132,6 +193,8 @@ def permuted(evidence: Evidence) -> Iterator[Guess]:
     c, t = evidence.c.reshape(-1), evidence.t.reshape(-1)
     if not evidence.comparable or not evidence.floating or c.size < 4 or not numpy.isfinite(c).all():
         return
+    if abs(float(c.mean() - t.mean())) > 64 * evidence.u * float(numpy.abs(t).mean()):
+        return  # other numbers, for sure: spares sorting
     value = numpy.empty_like(t)
     value[numpy.argsort(c, kind="stable")] = numpy.sort(t)
     chosen = math.lgamma(c.size + 1) / math.log(2)
@@ -179,38 +242,3 @@ def cotangent_ignored(evidence: Evidence) -> Iterator[Guess]:
         value = evidence.under_ones()
         if value is not None:
             yield Guess("equals the gradient under a cotangent of ones: the cotangent is ignored", value)
-
-
-def operands(evidence: Evidence) -> Iterator[Guess]:
-    """Square operands transposed, kernels mirrored, two operands exchanged."""
-    names, arrays = evidence.sample.names, evidence.sample.arrays
-    for place, array in enumerate(arrays[:3]):
-        name = names[place]
-        if array.ndim >= 2 and array.shape[-1] == array.shape[-2] > 1:
-            value = evidence.with_array(place, numpy.swapaxes(array, -1, -2).copy())
-            yield from _turned(evidence, name, value, "transposed", lambda x: numpy.swapaxes(x, -1, -2))
-        elif array.ndim > 2 and array.shape[0] == array.shape[1] > 1:
-            value = evidence.with_array(place, numpy.swapaxes(array, 0, 1).copy())
-            yield from _turned(evidence, name, value, "with dimensions 0 and 1 exchanged", lambda x: x.swapaxes(0, 1))
-        if "conv" in evidence.operation and place == 1 and array.ndim > 2 and max(array.shape[2:]) > 1:
-            axes = tuple(range(2, array.ndim))
-
-            def mirror(x: Array, axes: tuple[int, ...] = axes) -> Array:
-                return numpy.flip(x, axes)
-
-            yield from _turned(evidence, name, evidence.with_array(1, mirror(array).copy()), "mirrored", mirror)
-    for i, j in combinations(range(min(3, len(arrays))), 2):
-        if arrays[i].shape == arrays[j].shape and arrays[i].dtype == arrays[j].dtype and arrays[i].size:
-            exchanged = list(arrays)
-            exchanged[i], exchanged[j] = arrays[j], arrays[i]
-            value = evidence.rerun(evidence.sample.with_arrays(exchanged))
-            if value is not None:
-                yield Guess(f"equals the result with {names[i]!r} and {names[j]!r} exchanged", value, 1.0)
-
-
-def _turned(evidence: Evidence, name: str, value: Array | None, how: str, back: Turn) -> Iterator[Guess]:
-    """The gradient of a turned input comes out turned too: turned back, it is that of the original."""
-    if value is None:
-        return
-    own = evidence.derivative and evidence.tensor == name
-    yield Guess(f"equals the result with the input {name!r} {how}", back(value) if own else value, 1.0)

@@ -184,7 +184,7 @@ ALTERNATIVES: dict[str, Options] = {
     "swap": _flip,
     "accumulate": _flip,
     "upper": _flip,
-    "weight_decay": _numbers(0.0),
+    "weight_decay": _numbers(0.0, 1e-2),
     "decoupled_weight_decay": _flip,
     "nesterov": _flip,
     "amsgrad": _flip,
@@ -192,6 +192,8 @@ ALTERNATIVES: dict[str, Options] = {
     "betas": _reversed,
     "kind": lambda value: [],
 }
+
+PAIRS = (("beta", "alpha"), ("stride", "dilation"), ("stride", "padding"), ("min_val", "max_val"), ("lower", "upper"))
 
 MEANINGS: dict[tuple[str, Any], str] = {
     ("correction", 0): "biased variance",
@@ -225,6 +227,19 @@ def changed(evidence: Evidence) -> Iterator[Guess]:
             if value is None:
                 continue
             yield Guess(_sentence(parameter, other), value, math.log2(len(ALTERNATIVES)))
+    yield from _exchanged(evidence, {parameter.name: parameter for parameter in found})
+
+
+def _exchanged(evidence: Evidence, found: dict[str, Parameter]) -> Iterator[Guess]:
+    """Two parameters in each other's place."""
+    for pair in PAIRS:
+        left, right = (evidence.sample.kwargs.get(name, ...) for name in pair)
+        if left is ... or right is ... or left == right or not set(pair) <= set(found):
+            continue
+        exchanged = evidence.sample.kwargs | dict(zip(pair, (right, left), strict=True))
+        value = evidence.rerun(replace(evidence.sample, kwargs=exchanged))
+        if value is not None:
+            yield Guess(f"equals the result with {pair[0]} and {pair[1]} exchanged", value, 2.0)
 
 
 def _sentence(parameter: Parameter, other: Any) -> str:
@@ -245,7 +260,7 @@ def _sentence(parameter: Parameter, other: Any) -> str:
 def parameters(evidence: Evidence) -> Iterator[Parameter]:
     """Every parameter: by name, by position, within a dictionary of options, left at its default."""
     sample, operation = evidence.sample, evidence.operation
-    known = signature(operation)
+    known = signature(operation) or signature(str(sample.kwargs.get("optimizer")))
     positions = [name for name, _, by_position in known if by_position]
     seen = set(sample.kwargs) | set(positions[: len(sample.args)])
     for name, value in sample.kwargs.items():

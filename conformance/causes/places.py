@@ -25,8 +25,8 @@ class Place:
     mask: Array
 
 
-def place(evidence: Evidence) -> str:
-    """Where exactly the failing elements lie, or ""."""
+def place(evidence: Evidence, enough: float = ENOUGH) -> str:
+    """Where exactly the failing elements lie, or "". Where they are explained already, no bits are needed."""
     failing = evidence.failing
     k, n = int(failing.sum()), failing.size
     if not evidence.comparable or k == 0 or k == n:

@@ -140,6 +140,10 @@ _SIGNATURES = {
     "flip": "input, dims",
     "nan_to_num": "input, nan=0.0, posinf=None, neginf=None",
     "logit": "input, eps=None",
+    # of the programs that name an optimizer
+    "SGD": "*, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, maximize=False",
+    "Adam": "*, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False",
+    "AdamW": "*, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False, maximize=False",
 }
 
 

@@ -7,7 +7,7 @@ import numpy
 
 from conformance.causes.evidence import Evidence, Guess
 from conformance.draw import is_floating
-from conformance.oracle import flush
+from conformance.moves import flush
 from conformance.scale import smallest_normal
 
 

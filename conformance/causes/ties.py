@@ -78,12 +78,20 @@ def kinks(evidence: Evidence) -> Iterator[Guess]:
         if not is_floating(array) or not array.size:
             continue
         name = evidence.sample.names[place]
+        sides = []
         for direction, side in ((1.0, "above"), (-1.0, "below")):
             value = evidence.with_array(place, _moved(array, numpy.full(array.shape, direction)))
-            if value is not None:
-                yield Guess(
-                    f"equals the result with the input {name!r} a little {side} its value (a kink or a tie)", value, 2.0
-                )
+            if value is None:
+                continue
+            sides.append(value)
+            yield Guess(
+                f"equals the result with the input {name!r} a little {side} its value (a kink or a tie)", value, 2.0
+            )
+        if len(sides) == 2:
+            mean = (sides[0] + sides[1]) / 2
+            yield Guess(
+                f"is the mean of the results with the input {name!r} a little above and below (a kink)", mean, 2.0
+            )
         away = evidence.with_array(place, _moved(array, numpy.sign(array.astype(numpy.float64))))
         if away is not None:
             yield Guess(
@@ -94,6 +102,8 @@ def kinks(evidence: Evidence) -> Iterator[Guess]:
 def _rank_among_equals(array: Array) -> Array:
     """0, 1, 2, ... for the first, second, third of equal values, in memory order; NaNs and unique values stay 0."""
     flat = array.astype(numpy.float64).reshape(-1)
+    if not (numpy.diff(numpy.sort(flat)) == 0).any():
+        return numpy.zeros(array.shape)
     _, group, count = numpy.unique(flat, return_inverse=True, return_counts=True, equal_nan=False)
     order = numpy.argsort(group, kind="stable")
     starts = numpy.cumsum(count) - count
@@ -105,8 +115,9 @@ def _rank_among_equals(array: Array) -> Array:
 def _moved(array: Array, steps: Array) -> Array:
     """The array at float64, moved by a part of its values that is far below the rounding of its own dtype."""
     x = array.astype(numpy.float64)
-    finite = numpy.abs(x[numpy.isfinite(x)])
-    scale = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
+    magnitude = numpy.abs(x)
+    usual = magnitude[(magnitude > 0) & numpy.isfinite(magnitude)]
+    smallest = float(usual.min()) if usual.size else 1.0  # by a part of which zeros move
     part = 2.0**-51 if array.dtype == numpy.float64 else 2.0**-44
     with numpy.errstate(all="ignore"):
-        return x + steps * part * scale
+        return numpy.where(numpy.isfinite(x), x + steps * part * numpy.where(magnitude > 0, magnitude, smallest), x)

@@ -92,7 +92,7 @@ def prelu(input: Any, weight: Any) -> Blocks:
 def _elu(x: Jet, alpha: float, rate: Any = 1) -> Jet:
     """At 0 torch takes the slope from the left, and no curvature."""
     if x.x == 0:
-        return alpha * (x * rate)
+        return x * jet(rate) * alpha
     return x if x > 0 else alpha * e.expm1(x * rate)
 
 

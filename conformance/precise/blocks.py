@@ -137,5 +137,7 @@ def reduction(formula: Callable[[Sequence[Jet]], Jet], x: Operand, dim: Any) -> 
 
 def fibres(formula: Callable[[Sequence[Jet]], Sequence[Jet]], x: Operand, dim: Any) -> Blocks:
     """As many elements of the result as there are along `dim`, each from all of them."""
+    if dim is None:
+        raise NoFormError("a dimension that torch guesses")
     axes = axes_of(dim, x.places.ndim)
     return Blocks((x.with_places(gathered(x.places, axes)),), gathered(numbered(x.shape), axes), formula)

@@ -16,9 +16,11 @@ from conformance.precise.jet import Jet, Number, exactly, mp, total
 # Bits of the working precision. An answer counts when the next one rounds to the same pair. A zero, and an answer that
 # never settles, counts at the last: 4,800 bits hold any sum of products of two float64 exactly.
 LADDER = (200, 400, 1200, 2400, 4800)
-LARGEST = 100_000  # jets that one call may handle: a few seconds
+LARGEST = 40_000  # jets that one call may handle: a few seconds
 
 Element = Callable[[], Number]
+# What mpmath raises where a function has no finite real value, or where it gives up.
+_UNDEFINED = (ValueError, ZeroDivisionError, OverflowError, TypeError, mpmath.libmp.ComplexResult, mp.NoConvergence)
 
 
 def has_form(name: str, sample: Sample) -> bool:
@@ -37,9 +39,9 @@ def elements(
 ) -> tuple[Array, Array] | None:
     """The tensor's elements at `indices` (flat, C order): float64 closest to them, and what is left, as float64.
 
-    An element that is not finite, or reads one that is not, or lies where the function is not defined, is NaN in both;
-    so are the last of the indices, where all would take too long. None where the operation, its arguments or the tensor
-    have no high-precision form.
+    An element at a pole, or outside the domain, or that reads a number that is not finite, is NaN in both; so are the
+    last of the indices, where all would take too long. None where the operation, its arguments or the tensor have no
+    high-precision form.
 
     `check`, `tensor`, `cotangents` and `directions` are as a candidate's `run` takes and names them.
     """
@@ -146,8 +148,8 @@ def _rounded(element: Element) -> tuple[float, float]:
     for bits in LADDER:
         with mp.workprec(bits):
             try:
-                pair = split(mp.mpf(element()))
-            except (ValueError, ZeroDivisionError, TypeError, mpmath.libmp.ComplexResult, mp.NoConvergence):
+                pair = split(_known(element()))
+            except _UNDEFINED:
                 return math.nan, math.nan
         if pair == previous and pair[0] != 0.0:
             return pair
@@ -155,10 +157,19 @@ def _rounded(element: Element) -> tuple[float, float]:
     return pair
 
 
+def _known(found: Number) -> Number:
+    """The result as a finite real number: a complex one is a TypeError, an infinite one a ValueError."""
+    number = mp.mpf(found)
+    if not mp.isfinite(number):
+        raise ValueError(f"a pole: {number}")
+    return number
+
+
 def split(number: Number) -> tuple[float, float]:
     """The closest float64 and the closest float64 to what is left; infinity, with nothing left, beyond the range.
 
-    >>> split(mp.mpf(1) / 3) == (1 / 3, 2.0**-54 / 3)
+    >>> with mp.workprec(200):
+    ...     split(mp.mpf(1) / 3) == (1 / 3, 2.0**-54 / 3)
     True
     """
     high = nearest(number)

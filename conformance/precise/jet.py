@@ -16,6 +16,7 @@ from typing import Any
 
 import mpmath
 
+WIDEST = 20_000  # bits of an exact sum
 Number = Any  # mpmath's mpf, or a Python number that stands for itself
 mp = mpmath.MPContext()  # a context of our own: whoever else uses mpmath keeps their digits
 
@@ -125,17 +126,33 @@ def chain2(
 def total(jets: Iterable[Jet]) -> Jet:
     """The sum, rounded once.
 
-    >>> total([Jet(1e300), Jet(1.0), Jet(-1e300)]).x
-    mpf('1.0')
+    >>> float(total([Jet(1e300), Jet(1.0), Jet(-1e300)]).x)
+    1.0
     """
     terms = list(jets)
-    return Jet(*(mp.fsum(getattr(term, part) for term in terms) for part in ("x", "a", "b", "ab")))
+    return Jet(*(exact_sum([getattr(term, part) for term in terms]) for part in ("x", "a", "b", "ab")))
+
+
+def exact_sum(numbers: Sequence[Number]) -> Number:
+    """The sum as a whole number times a power of two, rounded once; mpmath's own sum drops what is far below the rest.
+
+    Beyond float64's range of exponents, where the whole number would be too long, it is mpmath's after all.
+    """
+    parts = [(number._mpf_ if isinstance(number, mp.mpf) else mp.mpf(number)._mpf_) for number in numbers if number]
+    if not parts:
+        return mp.zero
+    low = min(exponent for _, _, exponent, _ in parts)
+    finite = all(mantissa for _, mantissa, _, _ in parts)
+    if not finite or max(exponent for _, _, exponent, _ in parts) - low > WIDEST:
+        return mp.fsum(numbers)
+    whole = sum((-mantissa if sign else mantissa) << (exponent - low) for sign, mantissa, exponent, _ in parts)
+    return +mp.ldexp(whole, low)
 
 
 def dot(xs: Sequence[Jet], ys: Sequence[Jet]) -> Jet:
     """The sum of products of two sequences."""
     if all(x.constant and y.constant for x, y in zip(xs, ys, strict=True)):
-        return Jet(mp.fdot([(x.x, y.x) for x, y in zip(xs, ys, strict=True)]))
+        return Jet(exact_sum([mp.fmul(x.x, y.x, exact=True) for x, y in zip(xs, ys, strict=True)]))
     return total(x * y for x, y in zip(xs, ys, strict=True))
 
 

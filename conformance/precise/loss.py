@@ -7,7 +7,7 @@ import numpy
 
 from conformance.precise import elementary as e
 from conformance.precise.blocks import Blocks, NoFormError, Operand, numbered, operation
-from conformance.precise.jet import Jet, exactly, mp, total
+from conformance.precise.jet import Jet, exactly, jet, mp, total
 from conformance.precise.pointwise import absolute
 from conformance.precise.reduction import log_softmax_of
 
@@ -37,6 +37,12 @@ def _collected(position: Position, operands: Sequence[Operand], reduction: str) 
     return Blocks(flat, numpy.arange(1), formula)
 
 
+def _refuse_legacy(size_average: Any, reduce: Any) -> None:
+    """The arguments that `reduction` replaced."""
+    if size_average is not None or reduce is not None:
+        raise NoFormError("size_average and reduce")
+
+
 # --- of numbers -----------------------------------------------------------------------------------------------------
 
 
@@ -63,6 +69,7 @@ def mse_loss(
     weight: Any = None,
 ) -> Blocks:
     """(x - y)^2."""
+    _refuse_legacy(size_average, reduce)
     return _elementwise(lambda x, y: (x - y) * (x - y), input, target, reduction, weight)
 
 
@@ -76,13 +83,15 @@ def l1_loss(
     weight: Any = None,
 ) -> Blocks:
     """|x - y|."""
+    _refuse_legacy(size_average, reduce)
     return _elementwise(lambda x, y: absolute(x - y), input, target, reduction, weight)
 
 
 def _huber(x: Jet, y: Jet, delta: Any, scale: Any) -> Jet:
     """scale d^2 / 2 within delta, else scale delta (|d| - delta / 2)."""
     gap = x - y
-    return (gap * gap / 2 if abs(gap.x) < delta else delta * (absolute(gap) - delta / 2)) * scale
+    loss = gap * gap / 2 if abs(gap.x) < delta else (absolute(gap) - delta / 2) * jet(delta)
+    return loss * jet(scale)
 
 
 @operation("huber_loss")
@@ -104,6 +113,7 @@ def smooth_l1_loss(
     beta: float = 1.0,
 ) -> Blocks:
     """d^2 / (2 beta) within beta, then |d| - beta / 2."""
+    _refuse_legacy(size_average, reduce)
     edge = exactly(float(beta))
     if not edge:
         return l1_loss(input, target, reduction=reduction)
@@ -128,6 +138,7 @@ def binary_cross_entropy(
     reduction: str = "mean",
 ) -> Blocks:
     """-w (y log x + (1 - y) log(1 - x)), each logarithm at least -100."""
+    _refuse_legacy(size_average, reduce)
 
     def held(value: Jet) -> Jet:
         if value.x == 0:
@@ -153,6 +164,7 @@ def binary_cross_entropy_with_logits(
     pos_weight: Any = None,
 ) -> Blocks:
     """-w (p y log sigma(x) + (1 - y) log sigma(-x)), p the weight of positives."""
+    _refuse_legacy(size_average, reduce)
     extra = [operand for operand in (weight, pos_weight) if operand is not None]
 
     def formula(x: Jet, y: Jet, *factors: Jet) -> Jet:
@@ -214,6 +226,7 @@ def nll_loss(
     reduction: str = "mean",
 ) -> Blocks:
     """-w_y x_y, where y is the class."""
+    _refuse_legacy(size_average, reduce)
     return _of_classes(lambda x: x, input, target, weight, ignore_index, reduction)
 
 
@@ -229,6 +242,7 @@ def cross_entropy(
     label_smoothing: float = 0.0,
 ) -> Blocks:
     """nll_loss of log_softmax; or of probabilities q: -sum_c w_c ((1 - s) q_c + s / C) log p_c, counting one each."""
+    _refuse_legacy(size_average, reduce)
     if target.whole:
         return _of_classes(log_softmax_of, input, target, weight, ignore_index, reduction, label_smoothing)
     x, q = _by_position(input), _by_position(target)
@@ -254,6 +268,7 @@ def kl_div(
     log_target: bool = False,
 ) -> Blocks:
     """y (log y - x), or e^y (y - x) where the target is a logarithm."""
+    _refuse_legacy(size_average, reduce)
 
     def formula(x: Jet, y: Jet) -> Jet:
         if log_target:

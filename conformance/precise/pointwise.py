@@ -81,7 +81,14 @@ ONE_NUMBER: dict[str, Formula] = {
     "frac": lambda x: x - jet(_truncated(x.x)),
 }
 ALIASES = {"absolute": "abs", "negative": "neg", "expit": "sigmoid", "arctan": "atan", "arcsin": "asin"}
-ALIASES |= {"arccos": "acos", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "gammaln": "lgamma"}
+ALIASES |= {
+    "arccos": "acos",
+    "arcsinh": "asinh",
+    "arccosh": "acosh",
+    "arctanh": "atanh",
+    "gammaln": "lgamma",
+    "psi": "digamma",
+}
 
 
 def _enter(name: str, formula: Formula) -> None:

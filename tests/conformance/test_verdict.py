@@ -7,11 +7,12 @@ import ml_dtypes
 import numpy
 import pytest
 
+from conformance.decide import decide
 from conformance.layout import arrange, memory_format
 from conformance.messages import missing
-from conformance.oracle import move_by_steps, move_inside_rounding
+from conformance.moves import move_by_steps, move_inside_rounding
 from conformance.scale import Scale, branches, find_jumps, isolated, naive_sum_error, normwise, slope_of
-from conformance.verdict import Closeness, Residue, decide, unlike_rounding
+from conformance.verdict import Closeness, Residue, unlike_rounding
 
 T = numpy.random.default_rng(0).standard_normal(33)
 R = T.astype("float32")
