@@ -258,18 +258,22 @@ class _Floats:
         return 0.0 if self.dtype == numpy.float16 else math.sqrt(self.terms) * smallest_normal(self.dtype)
 
     def more_digits(self, scale: Scale) -> None:
-        """The worst elements against an oracle with more digits: float64 itself saturates and cancels."""
+        """The worst elements against an oracle with more digits: float64 itself saturates and cancels.
+
+        The very worst one first, alone: where it stays wrong, the others cannot save the tensor.
+        """
         places = self.worst_places()
-        found = self.probes.digits(places)
+        self.against_digits(places[:1], scale)
+        if not self.wrong().reshape(-1)[places[0]]:
+            self.against_digits(places[1:], scale)
+
+    def against_digits(self, places: list[int], scale: Scale) -> None:
+        found = self.probes.digits(places) if places else None
         if found is None:
             return
         high, low = (numpy.asarray(part, numpy.float64) for part in found)
         known = numpy.isfinite(high)
-        places, high, low = (
-            [place for place, is_known in zip(places, known, strict=True) if is_known],
-            high[known],
-            low[known],
-        )
+        places, high, low = [p for p, is_known in zip(places, known, strict=True) if is_known], high[known], low[known]
         t, error, magnitude = self.t.reshape(-1), self.error.reshape(-1), self.magnitude.reshape(-1)
         t[places] = high
         error[places] = numpy.abs((self.c.reshape(-1)[places] - high) - low)

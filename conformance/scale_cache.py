@@ -11,6 +11,7 @@ import io
 import os
 import platform
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -54,7 +55,7 @@ def _read(path: Path) -> Scales | None:
     try:
         with numpy.load(io.BytesIO(path.read_bytes())) as stored:
             arrays: dict[str, Any] = dict(stored)
-    except (OSError, ValueError, EOFError, KeyError):
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
         return None
     found: Scales = {}
     for number, label in enumerate(arrays.get("keys", [])):

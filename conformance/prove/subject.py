@@ -92,7 +92,7 @@ def variant(subject: Subject, name: str, implementation: Implementation) -> Any:
         def resolve(self, name: str) -> Any:
             return replacement if name == subject.replaced else super().resolve(name)
 
-    replacement = functools.partial(implementation, torch)
+    replacement: Any = functools.partial(implementation, torch)
     if subject.program is not None and isinstance(implementation, type | _Class):
         replacement = implementation(torch) if isinstance(implementation, _Class) else implementation
     candidate = Variant(f"torch with {subject.replaced}: {name}")
@@ -143,3 +143,33 @@ def with_gradient(forward: Implementation, backward: Callable[..., Any]) -> Impl
         return Function.apply(*args)
 
     return call
+
+
+def altered(
+    implementation: Implementation, *rules: Callable[[Any], Any] | None, cotangent: Callable[[Any], Any] | None = None
+) -> Implementation:
+    """The implementation with wrong gradients: `rules[i]` changes that of argument i, `cotangent` the one it starts from."""
+
+    def hooked(tensor: Any, rule: Callable[[Any], Any] | None) -> Any:
+        if rule is None or not getattr(tensor, "requires_grad", False):
+            return tensor
+        alias = tensor.view_as(tensor)
+        alias.register_hook(rule)
+        return alias
+
+    def call(torch: Any, *args: Any, **kwargs: Any) -> Any:
+        wanted = (*rules, *[None] * (len(args) - len(rules)))
+        output = implementation(torch, *map(hooked, args, wanted), **kwargs)
+        return hooked(output, cotangent)
+
+    return call
+
+
+def times(factor: float) -> Callable[[Any], Any]:
+    """The gradient times a factor."""
+    return lambda g: g * factor
+
+
+def ones(g: Any) -> Any:
+    """The cotangent ignored: as if the loss were a sum."""
+    return g * 0 + 1

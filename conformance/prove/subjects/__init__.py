@@ -12,5 +12,7 @@ def subjects() -> list[Subject]:
     names = sorted(info.name for info in pkgutil.iter_modules(__path__))
     modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
     return [
-        replace(subject, family=name) for name, module in zip(names, modules, strict=True) for subject in module.SUBJECTS
+        replace(subject, family=name)
+        for name, module in zip(names, modules, strict=True)
+        for subject in module.SUBJECTS
     ]
