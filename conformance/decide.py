@@ -23,7 +23,7 @@ match one of the branches that they found. Where torch at float64 saturates, the
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import ml_dtypes
@@ -56,6 +56,7 @@ from conformance.verdict import (
     unlike_rounding,
 )
 
+GROSS = 1e3  # a failure so many times beyond what is known needs no further probes
 ORDINARY = 2.0**10  # errors of torch up to so many u |t| are rounding, not a jump
 
 
@@ -207,7 +208,10 @@ class _Floats:
         self.jumps = scale.jumps
         self.rescale(scale)
         nothing = (self.magnitude == 0) & (scale.error == 0) & (scale.conditioning == 0) & self.finite
-        self.cancelled = nothing & (numpy.asarray(scale.arithmetic) == 0) & (self.error > 0)
+        # An error of u^2 beside the largest element is what an algorithm leaves that computes in twice the digits.
+        trace = self.u**2 * float(self.magnitude.max())
+        self.cancelled = nothing & (numpy.asarray(scale.arithmetic) == 0) & (self.error > trace)
+        self.settled |= nothing & (self.error <= trace)
         if self.structural().any():
             self.z = self.error
             return self.failure("structural-zero", self.structural(), "must be exactly zero", numpy.zeros(self.c.shape))
@@ -216,7 +220,8 @@ class _Floats:
         if self.wrong().any():
             self.more_digits(scale)
         if not self.wrong().any():
-            return self.passed(AS_GOOD_AS_TORCH, numpy.where(self.flushed, 0.0, self.z), probed=True, scale=scale)
+            z = numpy.where(self.flushed | self.settled, numpy.minimum(self.z, LAMBDA), self.z)
+            return self.passed(AS_GOOD_AS_TORCH, z, probed=True, scale=scale)
         return self.grade_b(scale)
 
     def structural(self) -> Array:
@@ -297,9 +302,7 @@ class _Floats:
         wrong, a = self.wrong(), self.a
         at_jump = numpy.zeros(self.c.shape, dtype=bool)
         at_jump.reshape(-1)[list(self.jumps)] = True
-        naive = self.probes.one_by_one()
-        n = numpy.zeros(self.c.shape) if naive is None else naive.finite(self.finite).arithmetic
-        q = numpy.hypot(self.sums(), n)
+        q = self.sums(scale)
         bound = numpy.sqrt(a**2 + numpy.asarray(scale.conditioning) ** 2 + q**2)
         in_b = numpy.where(at_jump, self.z, self.error / bound)  # at a jump a bound would hold the jump itself
         failing = wrong & (in_b > LAMBDA)
@@ -321,23 +324,34 @@ class _Floats:
         self.category = "ill-conditioned"
         return replace(self.passed(WITHIN_BOUND, self.z, probed=True), residue=residue)
 
-    def sums(self) -> Array:
-        """Q: exactly for the worst elements; for the others their median in units of A."""
-        found = numpy.zeros(self.c.size)
-        places = self.worst_places()
-        found[places] = [max([0.0, *self.naive_errors(place)]) for place in places]
-        others = numpy.setdiff1d(numpy.flatnonzero(self.wrong()), places)
-        if others.size and places:
-            found[others] = float(numpy.median(found[places] / self.a.reshape(-1)[places])) * self.a.reshape(-1)[others]
-        return found.reshape(self.c.shape)
+    def sums(self, scale: Scale) -> Array:
+        """Q and N together. Q exactly for the worst elements; for the others their median in units of A.
 
-    def naive_errors(self, place: int) -> Iterator[float]:
-        """Of the terms in each input. Where they cancel to nothing, an exact sum must not mean that no error is left."""
-        cancelled = self.cancelled.reshape(-1)[place]
-        for part in self.probes.terms(place):
-            yield naive_sum_error(part, self.dtype)
-            if cancelled:
-                yield self.u * float(numpy.abs(part).sum())
+        The very worst first, alone: where it is off by orders of magnitude, the others need not be looked at.
+        """
+        places = self.worst_places()
+        q = numpy.zeros(self.c.size)
+        q[places[0]] = self.naive_error(places[0])
+        a, d, error = (part.reshape(-1) for part in (self.a, numpy.asarray(scale.conditioning), self.error))
+        near = math.hypot(a[places[0]], d[places[0]], q[places[0]])
+        if error[places[0]] > GROSS * near:
+            places = places[:1]
+            n = numpy.zeros(self.c.shape)
+        else:
+            q[places] = [self.naive_error(place) for place in places]
+            naive = self.probes.one_by_one()
+            n = numpy.zeros(self.c.shape) if naive is None else naive.finite(self.finite).arithmetic
+        others = numpy.setdiff1d(numpy.flatnonzero(self.wrong()), places)
+        q[others] = float(numpy.median(q[places] / a[places])) * a[others]
+        return numpy.hypot(q.reshape(self.c.shape), n)
+
+    def naive_error(self, place: int) -> float:
+        """Of the terms of one element, in the input where it is largest: of adding them one after the other, and of
+        rounding each once.
+        """
+        terms = self.probes.terms(place)
+        errors = [max(naive_sum_error(part, self.dtype), self.u * float(numpy.abs(part).sum())) for part in terms]
+        return max([0.0, *errors])
 
     # --- results -------------------------------------------------------------------------------------------------
 

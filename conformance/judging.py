@@ -81,18 +81,20 @@ def _cause(truth: Truth, key: Key, mine: Array, verdict: Verdict) -> str:
     reference, oracle = truth.references[key], truth.truths.get(key)
     if reference is None or oracle is None or verdict.category == "dtype":
         return ""
-    return likely_cause(
-        Evidence(
-            operation=truth.case.operation.name,
-            check=key[0],
-            tensor=key[1],
-            candidate=mine,
-            reference=reference,
-            truth=oracle,
-            sample=truth.sample,
-            wrong=numpy.asarray(True) if verdict.wrong is None else verdict.wrong,
-            rerun=lambda sample: truth.what_if(sample).get(key),
-            under_ones=lambda: truth.what_if(ones=True).get(key),
-            moved=lambda move: truth.what_if(move=move).get(key),
-        )
+    evidence = Evidence(
+        operation=truth.case.operation.name,
+        check=key[0],
+        tensor=key[1],
+        candidate=mine,
+        reference=reference,
+        truth=oracle,
+        sample=truth.sample,
+        wrong=numpy.asarray(True) if verdict.wrong is None else verdict.wrong,
+        rerun=lambda sample: truth.what_if(sample).get(key),
+        under_ones=lambda: truth.what_if(ones=True).get(key),
+        moved=lambda move: truth.what_if(move=move).get(key),
     )
+    try:
+        return likely_cause(evidence)
+    except Exception as error:  # the failure itself must not be lost with its explanation
+        return f"(not found: looking for it raised {type(error).__name__}: {error})"

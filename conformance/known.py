@@ -22,7 +22,11 @@ class Difference:
 
     def covers(self, record: Record) -> bool:
         """Whether the entry speaks of this record. Square brackets are meant literally."""
-        return fnmatchcase(record.case, _literal(self.case)) and fnmatchcase(record.check, _literal(self.check))
+        return self.names(record.case) and fnmatchcase(record.check, _literal(self.check))
+
+    def names(self, case: str) -> bool:
+        """Whether the entry speaks of records of this case."""
+        return fnmatchcase(case, _literal(self.case))
 
 
 def _literal(pattern: str) -> str:
@@ -46,23 +50,31 @@ def load(path: Path = LEDGER) -> list[Difference]:
     return found
 
 
-def apply(records: Iterable[Record], candidate: str, ledger: list[Difference]) -> list[Record]:
+def apply(
+    records: Iterable[Record], candidate: str, ledger: list[Difference], not_run: Iterable[str] = ()
+) -> list[Record]:
     """Records with listed failures turned into KNOWN, and a failure for every entry that nothing needs any more.
 
-    An entry is stale when its cases ran and none of the records it covers failed.
+    An entry is stale when all its cases ran and none of the records it covers failed; `not_run` has the ids of the
+    cases that there are, but that did not run. A record that is KNOWN already (of a part of the whole) needs its entry.
     """
     mine = [entry for entry in ledger if entry.candidate == candidate]
     ran: dict[Difference, Record] = {}
     needed: set[Difference] = set()
     result = []
     for record in records:
-        for entry in mine:
-            if entry.covers(record):
-                ran.setdefault(entry, record)
-                if record.status == FAIL:
-                    needed.add(entry)
-                    record = replace(record, status=KNOWN, message=f"{entry.reason} ({record.message})")
+        covering = [entry for entry in mine if entry.covers(record)]
+        for entry in covering:
+            ran.setdefault(entry, record)
+        if record.status in (FAIL, KNOWN):
+            needed.update(covering)
+        if record.status == FAIL and covering:
+            reason = "; ".join(entry.reason for entry in covering)
+            record = replace(record, status=KNOWN, message=f"{reason} ({record.message})")
+        elif record.status == KNOWN and not covering:
+            record = replace(record, status=FAIL, message=f"no longer listed as a known difference: {record.message}")
         result.append(record)
+    needed.update(entry for case in not_run for entry in ran if entry.names(case))
     for entry, record in ran.items():
         if entry not in needed:
             message = f"listed as a known difference, but does not differ any more: {entry.case} ({entry.reason})"

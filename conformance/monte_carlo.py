@@ -13,6 +13,7 @@ can be zero by luck for one input, it does not depend on how torch happened to r
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import ml_dtypes
@@ -25,6 +26,15 @@ from conformance.aten import COMPOSITE, EXACT, SUMMING
 from conformance.candidates.torch import Oracle
 from conformance.draw import Array
 from conformance.scale import unit
+
+
+@lru_cache(maxsize=1024)
+def _written(func: Any, name: str) -> frozenset[int]:
+    """The positions of the arguments that an aten operation writes to. Of batch norm's its schema says nothing."""
+    if "batch_norm" in name:
+        return frozenset(range(1, len(func._schema.arguments)))
+    infos = [argument.alias_info for argument in func._schema.arguments]
+    return frozenset(i for i, info in enumerate(infos) if info is not None and info.is_write)
 
 
 class Disturbed(TorchDispatchMode):  # type: ignore[misc]  # torch's class is not typed
@@ -54,9 +64,8 @@ class Disturbed(TorchDispatchMode):  # type: ignore[misc]  # torch's class is no
         if any(part in name for part in SUMMING):
             terms = max([2, *(a.numel() for a in args if _rounds(a))])
             amplitude = self.inner_u * math.sqrt(1 + math.log2(terms))  # the error of adding the terms in a tree
-            # Batch norm writes to its running statistics: they have to stay the tensors they are.
-            spread = args[:1] if "batch_norm" in name else args
-            args = (*(self._disturb(a, amplitude) for a in spread), *args[len(spread) :])
+            kept = _written(func, name)  # what the operation writes to has to stay the tensor it is
+            args = tuple(a if i in kept else self._disturb(a, amplitude) for i, a in enumerate(args))
             if self.sequential:
                 u = max(u, self.inner_u * math.sqrt(terms) / 2)  # of adding them one after the other
         result = func(*args, **(kwargs or {}))
@@ -73,8 +82,10 @@ class Disturbed(TorchDispatchMode):  # type: ignore[misc]  # torch's class is no
 
     def _disturb(self, x: Any, u: float) -> Any:
         """x moved by up to u |x|, by half a subnormal step near zero; on numpy, which is faster on small tensors."""
-        if not self.u or not _rounds(x):
+        if not _rounds(x):
             return x
+        if not self.u:
+            return x.clone()  # a copy all the same: what is lost with it must show at amplitude 0
         array = x.detach().numpy(force=True)
         magnitude = numpy.asarray(numpy.abs(array))
         finite = numpy.where(magnitude < numpy.inf, magnitude, 0.0)

@@ -54,8 +54,8 @@ def _evenly(evidence: Evidence, array: Any) -> Iterator[Guess]:
     if own is None or own is not array or evidence.t.shape != array.shape:
         return
     dims = evidence.sample.kwargs.get("dim", evidence.sample.args[1] if len(evidence.sample.args) > 1 else None)
-    if dims is not None and not isinstance(dims, int):
-        return
+    if dims is not None and not (isinstance(dims, int) and -array.ndim <= dims < max(array.ndim, 1)):
+        return  # what stands second may be no dimension at all
     x = array.astype(numpy.float64)
     rows_x, rows_t = (
         numpy.moveaxis(a, dims, -1) if dims is not None and a.ndim else a.reshape(-1) for a in (x, evidence.t)

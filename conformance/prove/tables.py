@@ -71,6 +71,9 @@ def summary(frame: Any) -> str:
     parts.append("## Legitimate implementations that are flagged")
     columns = ["subject", "implementation", "case", "worst"]
     parts.append(wrongly[columns].to_markdown(index=False) if len(wrongly) else "None.")
+    parts.append("## Where torch itself is wrong")
+    there = frame[frame["known"] != ""][["implementation", "case", "known"]]
+    parts.append(there.to_markdown(index=False) if len(there) else "Nowhere.")
     parts.append("## Faults that are not caught")
     parts.append(missed[["subject", "implementation", "cases"]].to_markdown(index=False) if len(missed) else "None.")
     below = faults[(faults[VERDICT] == 0) & (faults["below_rounding"] != "")]

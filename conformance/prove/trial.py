@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy
 
+from conformance import known
 from conformance.candidates import load
 from conformance.candidates.protocol import Candidate
 from conformance.case import GRADIENT, OUTPUT
@@ -36,6 +37,7 @@ class Trial:
     flagged: dict[str, int]  # how many of the outputs
     worst: str  # of what the verdict flags: check, tensor, category, z
     cause: str
+    known: str  # why torch itself is wrong here: no implementation to go by
 
 
 def trials(subject: Subject, regimes: Sequence[str] = (), seeds: int = 1, hurry: bool = False) -> Iterator[Trial]:
@@ -71,6 +73,9 @@ def _trial(subject: Subject, name: str, fault: bool, candidate: Candidate, truth
     case = truth.case
     records = compare(case, candidate, truth)
     bad = [record for record in records if record.bad]
+    ledger = [entry for entry in known.load() if entry.candidate == candidate.name]
+    reasons = {entry.reason for entry in ledger for record in bad if entry.covers(record)}
+    bad = [record for record in bad if not any(entry.covers(record) for entry in ledger)]
     amber = [record for record in records if record.grade == WITHIN_BOUND]
     pairs = list(_pairs(candidate, truth)) if not bad or bad[0].category != "exception" else []
     flagged = {
@@ -79,12 +84,23 @@ def _trial(subject: Subject, name: str, fault: bool, candidate: Candidate, truth
     }
     for rule, accepts in RULES.items():
         flagged[rule] = sum(not accepts(mine, theirs, gradient) for mine, theirs, gradient in pairs) + (not pairs)
+    if reasons:
+        flagged = dict.fromkeys(flagged, 0)
     worst = f"{bad[0].check} {bad[0].tensor}: {bad[0].category}, z = {bad[0].z:.3g}" if bad else ""
-    cause = next((record.cause for record in bad if record.cause), "")
-    why = subject.below_rounding.get(name, "")
-    regime = case.label
-    outputs = len(records)
-    return Trial(subject.family, subject.operation, name, fault, why, case.id, regime, outputs, flagged, worst, cause)
+    return Trial(
+        subject.family,
+        subject.operation,
+        name,
+        fault,
+        subject.below_rounding.get(name, ""),
+        case.id,
+        regime=case.label,
+        outputs=len(records),
+        flagged=flagged,
+        worst=worst,
+        cause=next((record.cause for record in bad if record.cause), ""),
+        known="; ".join(sorted(reasons)),
+    )
 
 
 def _pairs(candidate: Candidate, truth: Truth) -> Iterator[tuple[Any, Any, bool]]:

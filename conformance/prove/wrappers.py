@@ -102,7 +102,7 @@ def flushing(implementation: Implementation, *, inputs: bool = False) -> Impleme
     """Subnormal results (with `inputs`, the first argument's too) become zero, as vector units do with FTZ and DAZ set."""
 
     def flush(torch: Any, x: Any) -> Any:
-        return torch.where(x.abs() < torch.finfo(x.dtype).smallest_normal, torch.zeros_like(x), x)
+        return torch.where(x.abs() < torch.finfo(x.dtype).smallest_normal, 0.0 * x, x)  # zeros keep their sign
 
     def call(torch: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
         def both(g: Any) -> Any:

@@ -81,7 +81,7 @@ def test_each_probe_is_asked_only_when_nothing_cheaper_settles() -> None:
     for candidate, probes, grade, asked in [
         (R, Asked(scales(1e-3)), "correctly-rounded", ""),
         (near, Asked(scales(1e-3)), "as-good-as-torch", "s"),
-        (far, Asked(scales(1e-3)), "FAIL", "sdot"),
+        (far, Asked(scales(1e-3)), "FAIL", "sdto"),
     ]:
         verdict = decide(candidate, R, T, probes)
         assert verdict.grade == grade
