@@ -123,6 +123,9 @@ class _Own:
     def terms(self, place: int) -> list[Array]:
         return []
 
+    def touched(self, place: int) -> bool:
+        return False
+
 
 class _Floats:
     """The verdict on floating numbers, a stage after the other; each settles what it can."""
@@ -208,13 +211,12 @@ class _Floats:
         self.jumps = scale.jumps
         self.rescale(scale)
         nothing = (self.magnitude == 0) & (scale.error == 0) & (scale.conditioning == 0) & self.finite
-        # An error of u^2 beside the largest element is what an algorithm leaves that computes in twice the digits.
-        trace = self.u**2 * float(self.magnitude.max())
-        self.cancelled = nothing & (numpy.asarray(scale.arithmetic) == 0) & (self.error > trace)
-        self.settled |= nothing & (self.error <= trace)
+        self.cancelled = nothing & (numpy.asarray(scale.arithmetic) == 0) & (self.error > 0)
         if self.structural().any():
             self.z = self.error
             return self.failure("structural-zero", self.structural(), "must be exactly zero", numpy.zeros(self.c.shape))
+        # Beside the largest element u^2 is what an algorithm leaves that computes in twice the digits.
+        self.settled |= self.cancelled & (self.error <= self.u**2 * float(self.magnitude.max()))
         self.match_branches(scale)
         self.flushed = self.error <= self.flush()
         if self.wrong().any():
@@ -225,14 +227,14 @@ class _Floats:
         return self.grade_b(scale)
 
     def structural(self) -> Array:
-        """Zeros without terms: nothing cancels there, they are zeros by construction. Others are left to grade B."""
+        """Zeros that no input touches: they are zeros by construction. Others cancelled, or met zeros by chance."""
         places = numpy.flatnonzero(self.cancelled)
         places = places[numpy.argsort(-self.error.reshape(-1)[places], kind="stable")][:FEW]
-        built = [place for place in places if not self.magnitude_of_terms(int(place))]
-        found = numpy.zeros(self.c.size, dtype=bool)
-        found[built] = True
+        built = [place for place in places if not self.probes.touched(int(place))]
         if len(built) == len(places):
             return self.cancelled
+        found = numpy.zeros(self.c.size, dtype=bool)
+        found[built] = True
         return found.reshape(self.c.shape)
 
     def magnitude_of_terms(self, place: int) -> float:

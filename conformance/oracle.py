@@ -240,8 +240,8 @@ class Truth:
     def _lowered_sums(self) -> Scales:
         return one_by_one(self._arrays, self._probed_dtype, to_float32)
 
-    def terms(self, key: Key, place: int) -> list[Array]:
-        """The terms (d out_i / d x_j) x_j of one element, for each input: what a sum for it adds up.
+    def rows(self, key: Key, place: int) -> list[tuple[Array, Array]]:
+        """(d out_i / d x_j, x_j) of one element, for each input x; empty where there is no way.
 
         For a gradient the derivatives are those of the second order, and cotangents are inputs too.
         """
@@ -266,7 +266,7 @@ class Truth:
             rows = _run(_sides()[1], self.case, sample, 2, cotangents, directions).second or {}
         factors = dict(zip(sample.names, sample.arrays, strict=True))
         factors |= {f"cotangent {i}": a for i, a in enumerate(a for a in cotangents if a is not None)}
-        return [(row * factors[name]).reshape(-1) for name, row in rows.items() if row is not None]
+        return [(row.reshape(-1), factors[name].reshape(-1)) for name, row in rows.items() if row is not None]
 
 
 @dataclass(frozen=True)
@@ -286,7 +286,10 @@ class _Probes:
         return self.truth.one_by_one(self.key)
 
     def terms(self, place: int) -> list[Array]:
-        return self.truth.terms(self.key, place)
+        return [row * factor for row, factor in self.truth.rows(self.key, place)]
+
+    def touched(self, place: int) -> bool:
+        return any(row.any() for row, _ in self.truth.rows(self.key, place))
 
 
 def _run(

@@ -41,6 +41,10 @@ class Probes(Protocol):
         """The terms (d out_i / d x_j) x_j of one element, an array for each input; empty: there is no way."""
         ...
 
+    def touched(self, place: int) -> bool:
+        """Whether any d out_i / d x_j differs from zero: no zero by construction."""
+        ...
+
 
 @dataclass(frozen=True)
 class Closeness:

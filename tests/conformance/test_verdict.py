@@ -64,6 +64,9 @@ class Asked:
         self.asked += "t"
         return self.sums
 
+    def touched(self, place: int) -> bool:
+        return any(part.any() for part in self.sums)
+
     def one_by_one(self) -> None:
         self.asked += "o"
 
@@ -199,6 +202,18 @@ def test_zero_without_noise_is_exactly_zero(value: float, ok: bool) -> None:
     zero, candidate = numpy.zeros(3, "float32"), numpy.asarray([0, value, 0], "float32")
     verdict = decide(candidate, zero, zero.astype("float64"))
     assert verdict.ok == ok and (ok or verdict.category == "structural-zero")
+
+
+def test_a_zero_by_cancellation_is_none_by_construction() -> None:
+    """Terms 1 and -1 give an exact zero; another order of a longer sum need not."""
+    truth = numpy.concatenate([[0.0], T[1:]])
+    candidate = truth.astype("float32")
+    candidate[0] = 1e-7
+    terms = [numpy.asarray([1.0, -1.0, 1.0, -1.0])]
+    assert decide(candidate, truth.astype("float32"), truth, Asked(scales(), terms)).ok
+    assert decide(candidate, truth.astype("float32"), truth, Asked(scales())).category == "structural-zero"
+    candidate[0] = 1e-3
+    assert not decide(candidate, truth.astype("float32"), truth, Asked(scales(), terms)).ok
 
 
 def test_flushed_subnormals_pass_at_float32_and_fail_at_float16() -> None:
