@@ -4,21 +4,24 @@ Exit status: 0 the candidate conforms, 1 it does not, 2 wrong usage, 3 the run i
 """
 
 import argparse
+import shlex
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from conformance.record import Record
-from conformance.run import DEFAULT_TIMEOUT, Selection, run, select
-
-EXAMPLES = """examples:
-  conform                                        compare refnet with torch, on everything
-  conform run --ops 'conv*,max_pool2d'           only some operations
-  conform run --candidate torch:threads=2        torch against itself: nothing may fail
-  conform run --candidate mypackage.kernels      a module of plain functions over numpy arrays
-  conform list --ops 'conv*'                     the cases, without running them
-  conform explain 'tanh([3]) float32'            one case again, with every comparison
-"""
+from conformance.case import Case
+from conformance.cases import SOURCES, catalogue
+from conformance.identity import identity
+from conformance.isolate import Workers
+from conformance.journal import Header, Journal, beside
+from conformance.options import parser, selection
+from conformance.record import KNOWN, PASS, UNSUPPORTED, Record
+from conformance.run import Outcome, run, select
+from conformance.worker import CannotStart
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,132 +29,159 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
         given.insert(0, "run")
-    options = _parser().parse_args(given)
+    options = parser().parse_args(given)
+    options.given = given
+    commands = {"run": _run, "merge": _merge, "list": _list, "explain": _explain}
     try:
-        status: int = options.command(options)
-    except (ValueError, ImportError) as error:
+        return commands[options.command](options)
+    except (ValueError, ImportError, CannotStart) as error:
         print(f"conform: {error}", file=sys.stderr)
         return 2
-    return status
+    except KeyboardInterrupt:
+        print("conform: interrupted before the first case", file=sys.stderr)
+        return 3
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="conform",
-        description="Compare an implementation with torch: outputs, gradients, strides, errors, training steps.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"conform {_version()}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    running = commands.add_parser("run", help="compare, and write a report (the default)")
-    _choosing(running)
-    running.add_argument("--workers", type=_positive, help="worker processes (default: one per processor)")
-    running.add_argument("--timeout", type=float, default=DEFAULT_TIMEOUT, help="seconds a case may take (%(default)g)")
-    running.add_argument("--out", type=Path, default=Path("reports/latest"), help="folder of the report (%(default)s)")
-    running.add_argument("--list", action="store_true", help="list the chosen cases instead of running them")
-    running.set_defaults(command=_run)
-
-    listing = commands.add_parser("list", help="list cases")
-    _choosing(listing)
-    listing.set_defaults(command=_list)
-
-    explaining = commands.add_parser("explain", help="run one case again and show every comparison")
-    explaining.add_argument("case", help="the id of a case, as reports and `conform list` print it")
-    _candidate(explaining)
-    explaining.set_defaults(command=_explain)
-    return parser
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("refnet")
-    except PackageNotFoundError:
-        return "(not installed)"
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text}")
-    return number
-
-
-def _patterns(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _candidate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--candidate",
-        default="refnet",
-        help="what to compare with torch: refnet (default), torch, torch:threads=2, torch:mkldnn=off, "
-        "torch:channels-last, a module of functions, or package.module:attribute",
-    )
-    parser.add_argument("--device", default="cpu", help="where the candidate runs (%(default)s)")
-    parser.add_argument("--cases", action="append", default=[], metavar="MODULE", help="a module with more CASES")
-
-
-def _choosing(parser: argparse.ArgumentParser) -> None:
-    _candidate(parser)
-    parser.add_argument("--ops", type=_patterns, default=(), help="operations, patterns separated by commas")
-    parser.add_argument("--family", type=_patterns, default=(), help="families of cases: conv,pool,...")
-    parser.add_argument("--dtype", type=_patterns, default=(), help="dtypes: float32,bfloat16,...")
-    parser.add_argument("--check", type=_patterns, default=(), help="checks: output,gradient,second-order,error,...")
-    parser.add_argument("-k", dest="words", action="append", default=[], help="a word that the case's id contains")
-
-
-def _selected(options: argparse.Namespace) -> list[object]:
-    selection = Selection(options.ops, options.family, options.dtype, options.check, tuple(options.words))
-    cases = select(selection, options.cases)
-    if not cases:
-        raise ValueError("no case matches; `conform list` shows all of them")
-    return list(cases)
-
-
-def _list(options: argparse.Namespace) -> int:
-    for case in _selected(options):
-        print(case.id)  # type: ignore[attr-defined]
-    return 0
+# --- run ----------------------------------------------------------------------------------------------------------
 
 
 def _run(options: argparse.Namespace) -> int:
     if options.list:
         return _list(options)
+    with _terminable(), _workers(options) as pool:
+        if "op_db" in options.source:
+            pool.start()  # drawing its samples, to list the cases, takes as long as the workers need to start
+        return _compare(options, pool)
+
+
+def _workers(options: argparse.Namespace) -> Workers:
+    return Workers(
+        options.workers,
+        options.candidate,
+        options.device,
+        options.cases,
+        options.timeout,
+        sources=options.source,
+        memory=options.memory,
+    )
+
+
+def _compare(options: argparse.Namespace, pool: Workers) -> int:
+    """Run the chosen cases, with a journal, and write the report."""
     from conformance import report
     from conformance.progress import Progress
+
+    cases = [] if options.resume else _chosen(options)
+    path = beside(options.out)
+    if path.exists() and not options.resume:
+        print(f"{path} of an unfinished run is discarded; --resume would have gone on with it", file=sys.stderr)
+    with Journal(path, _header(options, cases), resume=options.resume) as journal:
+        if options.resume:
+            cases = _journalled(options, journal)
+            print(f"{len(journal.done)} of {len(cases)} cases are done already", file=sys.stderr)
+        with Progress(len(cases), len(journal.done)) as progress:
+            outcome = run(
+                options.candidate,
+                cases,
+                extra=options.cases,
+                sources=options.source,
+                selection=selection(options),
+                journal=journal,
+                pool=pool,
+                finished=progress,
+            )
+        report.write(outcome, options.out)
+        if outcome.complete:
+            journal.remove()
+    status = _tell(outcome, options.out)
+    if not outcome.complete:
+        again = [word for word in options.given if word != "--resume"]
+        print(f"interrupted; to go on: conform {shlex.join([again[0], '--resume', *again[1:]])}")
+    return status
+
+
+def _header(options: argparse.Namespace, cases: list[Case]) -> Header:
+    """What this run is, for its journal."""
+    choice = {
+        "--ops": options.ops,
+        "--family": options.family,
+        "--dtype": options.dtype,
+        "--check": options.check,
+        "-k": options.words,
+        "--source": options.source,
+        "--cases": options.cases,
+        "--shard": None if options.shard is None else str(options.shard),
+        "--last-failed": options.last_failed,
+    }
+    who = identity(options.candidate, options.device, options.cases)
+    return Header(who, choice, tuple(case.id for case in cases))
+
+
+def _chosen(options: argparse.Namespace) -> list[Case]:
+    """The cases that the options choose. ValueError when there are none; a shard of some may be empty."""
+    cases = select(replace(selection(options), shard=None), options.cases, options.source)
+    if not cases:
+        raise ValueError("no case matches; `conform list` shows all of them")
+    if options.last_failed:
+        failed = _last_failed(options.out)
+        cases = [case for case in cases if case.id in failed]
+        if not cases:
+            raise ValueError(f"nothing that is chosen failed in {options.out}: {len(failed)} cases failed there at all")
+    return [case for case in cases if options.shard is None or case in options.shard]
+
+
+def _last_failed(folder: Path) -> set[str]:
+    """The ids of the cases with a failure in a report."""
+    from conformance import report
+
+    report.about(folder)
+    return {record.case for record in report.records(folder) if record.bad}
+
+
+def _journalled(options: argparse.Namespace, journal: Journal) -> list[Case]:
+    """The cases of the run that is resumed: with --last-failed, the report that chose them may be gone."""
+    there = catalogue(options.cases, sources=options.source)
+    cases = []
+    for name in journal.header.cases:
+        case = there.get(name)
+        if case is None:
+            raise ValueError(f"{journal.path} has a case {name!r}, which there is not any more")
+        cases.append(case)
+    return cases
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """A job that is cancelled with SIGTERM leaves what it has done, as after Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():  # Python lets no other thread do this
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _tell(outcome: Outcome, folder: Path) -> int:
+    """Say what came of it; returns the exit status."""
     from conformance.report.summary import verdict
 
-    cases = _selected(options)
-    with Progress(len(cases)) as progress:
-        outcome = run(
-            options.candidate,
-            cases,  # type: ignore[arg-type]
-            device=options.device,
-            workers=options.workers,
-            timeout=options.timeout,
-            extra=options.cases,
-            checks=options.check,
-            finished=progress,
-        )
-    report.write(outcome, options.out)
     failures = outcome.failures
-    counts = {status: sum(r.status == status for r in outcome.records) for status in ("PASS", "KNOWN", "UNSUPPORTED")}
-    print(f"{options.candidate}: {verdict(outcome)}")
+    counts = {status: sum(r.status == status for r in outcome.records) for status in (PASS, KNOWN, UNSUPPORTED)}
+    print(f"{outcome.candidate}: {verdict(outcome)}")
     print(
-        f"{len(cases)} cases, {len(outcome.records)} comparisons in {outcome.seconds:.0f} s: {counts['PASS']} passed, "
-        f"{len(failures)} failed, {counts['KNOWN']} known differences, {counts['UNSUPPORTED']} not supported"
+        f"{len(outcome.cases)} cases, {len(outcome.records)} comparisons in {outcome.seconds:.0f} s: "
+        f"{counts[PASS]} passed, {len(failures)} failed, {counts[KNOWN]} known differences, "
+        f"{counts[UNSUPPORTED]} not supported"
     )
     if failures:
         worst = max(failures, key=lambda record: record.z if record.z == record.z else -1.0)
         print("\nthe worst:\n" + describe(worst))
-    print(f"report: {options.out / 'summary.md'}")
-    if failures:
-        return 1
-    return 0 if outcome.complete else 3
+    print(f"report: {folder / 'summary.md'}")
+    if not outcome.complete:
+        return 3
+    return 1 if failures else 0
 
 
 def describe(record: Record) -> str:
@@ -161,6 +191,8 @@ def describe(record: Record) -> str:
         lines[-1] += f": {record.grade or record.category}"
     if record.message:
         lines += [f"  {line}" for line in record.message.strip().splitlines()]
+    if record.cause:
+        lines.append(f"  likely cause: {record.cause}")
     if record.index:
         lines.append(
             f"  at {record.index}: candidate {record.candidate!r}, torch {record.torch!r}, oracle {record.oracle!r}, "
@@ -169,14 +201,34 @@ def describe(record: Record) -> str:
     return "\n".join(lines)
 
 
+# --- the others ---------------------------------------------------------------------------------------------------
+
+
+def _merge(options: argparse.Namespace) -> int:
+    from conformance import report
+    from conformance.merge import merge
+
+    outcome, lacking = merge(options.reports)
+    report.write(outcome, options.out)
+    status = _tell(outcome, options.out)
+    for reason in lacking:
+        print(f"incomplete: {reason}")
+    return status
+
+
+def _list(options: argparse.Namespace) -> int:
+    for case in _chosen(options):
+        print(case.id)
+    return 0
+
+
 def _explain(options: argparse.Namespace) -> int:
     from conformance.candidates import load
-    from conformance.cases import catalogue
     from conformance.comparison import compare
 
-    cases = catalogue(options.cases)
+    cases = catalogue(options.cases, sources=SOURCES)
     if options.case not in cases:
-        near = [name for name in cases if options.case.lower() in name.lower()][:5]
+        near = [name for name in catalogue(options.cases) if options.case.lower() in name.lower()][:5]
         hint = "".join(f"\n  {name}" for name in near)
         raise ValueError(
             f"no case is called {options.case!r}; `conform list` shows all{hint and ', for instance' + hint}"

@@ -39,6 +39,7 @@ from conformance.scale import (
     smallest_normal,
     typical_ratio,
     unit,
+    working_unit,
 )
 from conformance.verdict import (
     AS_GOOD_AS_TORCH,
@@ -352,7 +353,8 @@ class _Floats:
         rounding each once.
         """
         terms = self.probes.terms(place)
-        errors = [max(naive_sum_error(part, self.dtype), self.u * float(numpy.abs(part).sum())) for part in terms]
+        u = working_unit(self.dtype)
+        errors = [max(naive_sum_error(part, self.dtype), u * float(numpy.abs(part).sum())) for part in terms]
         return max([0.0, *errors])
 
     # --- results -------------------------------------------------------------------------------------------------

@@ -1,44 +1,31 @@
-"""Worker processes that may crash or hang without taking the run with them.
+"""A pool of worker processes, any of which may crash or hang without taking the run with it.
 
-Each worker gets one case at a time beyond the one it is at, so that it never waits for the parent; a worker that dies
-or overruns its time is replaced, the case it was at gets a record that says so, and the run goes on.
+Each worker gets one case at a time and a few beyond the one it is at, so that it never waits for the parent; a worker
+that dies or overruns its time is replaced, the case it was at gets a record that says so, and the run goes on.
 """
 
-import faulthandler
 import multiprocessing
 import os
 import signal
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from conformance.case import Case
-from conformance.record import CRASH, HANG, Record
+from conformance.record import CRASH, HANG, OOM, Record
+from conformance.schedule import Schedule
+from conformance.worker import CannotStart, whole, work
 
-AHEAD = 4  # cases handed to a worker beyond the one it is at
+AHEAD = 2  # cases handed to a worker beyond the one it is at
+START_TIMEOUT = 120.0  # seconds until a worker has to be ready
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
-
-def work(pipe: Connection, candidate: str, device: str, extra: tuple[str, ...]) -> None:
-    """A worker's life: load the candidate, then compare case after case until told to stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    faulthandler.enable()
-    import torch
-
-    torch.set_num_threads(1)
-    from conformance.candidates import load
-    from conformance.cases import catalogue
-    from conformance.comparison import compare
-
-    cases = catalogue(extra)
-    loaded = load(candidate, device)
-    pipe.send(None)  # ready
-    while (name := pipe.recv()) is not None:
-        pipe.send(compare(cases[name], loaded))
+Finished = tuple[Case, list[Record]]
 
 
 @dataclass
@@ -66,35 +53,68 @@ def _one_thread() -> Iterator[None]:
 
 
 class Workers:
-    """A pool of workers; `run` yields every case with its records, in the order they finish."""
+    """A pool of workers, started by the first `run` at the latest, kept until it is closed (it is a context manager)."""
 
-    def __init__(self, count: int, candidate: str, device: str, extra: tuple[str, ...], timeout: float) -> None:
-        self.count, self.timeout = count, timeout
-        self.arguments = (candidate, device, extra)
-        self.start_timeout = 120.0
+    def __init__(
+        self,
+        count: int | None,
+        candidate: str,
+        device: str = "cpu",
+        extra: Sequence[str] = (),
+        timeout: float = 60.0,
+        *,
+        sources: Sequence[str] = ("own",),
+        memory: float | None = None,
+    ) -> None:
+        """`count` None means one worker a processor; `timeout` is in seconds a case, `memory` in GiB a worker."""
+        self.count, self.timeout = count or os.cpu_count() or 1, timeout
+        self.arguments = (candidate, device, tuple(extra), tuple(sources), memory)
+        self.workers: list[_Worker] = []
 
-    def run(self, cases: list[Case]) -> Iterator[tuple[Case, list[Record]]]:
-        """Every case once. RuntimeError when workers cannot even start."""
-        pending = deque(cases)
-        workers = [self._start() for _ in range(min(self.count, max(len(cases), 1)))]
-        try:
-            while pending or any(worker.queue for worker in workers):
-                for worker in workers:
-                    self._feed(worker, pending)
-                ready = wait([worker.pipe for worker in workers], timeout=0.2)
-                for position, worker in enumerate(workers):
-                    if worker.pipe in ready:
-                        finished, alive = self._receive(worker)
-                    else:
-                        finished, alive = self._overdue(worker)
-                    if finished is not None:
-                        yield finished
-                    if not alive:
-                        pending.extendleft(reversed(worker.queue))
-                        workers[position] = self._start()
-        finally:
-            for worker in workers:
-                self._stop(worker)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def run(self, cases: Sequence[Case]) -> Iterator[Finished]:
+        """Every case once, with its records, in the order they finish. CannotStart when the workers cannot."""
+        self.start(len(cases))
+        schedule = Schedule(cases, max(len(self.workers), 1))
+        while schedule or any(worker.queue for worker in self.workers):
+            for position, worker in enumerate(self.workers):
+                self._feed(position, worker, schedule)
+            ready = wait([worker.pipe for worker in self.workers], timeout=0.2)
+            for position, worker in enumerate(self.workers):
+                finished, alive = self._receive(worker) if worker.pipe in ready else self._overdue(worker)
+                if not alive:
+                    schedule.give_back(position, worker.queue)
+                    worker.pipe.close()
+                    self.workers[position] = self._start()
+                if finished is not None:
+                    yield finished
+
+    def start(self, cases: int | None = None) -> None:
+        """Start the workers that so many cases can use, without waiting for them; None: all."""
+        wanted = self.count if cases is None else min(self.count, cases)
+        while len(self.workers) < wanted:
+            self.workers.append(self._start())
+
+    def close(self) -> None:
+        """Stop the workers; one that is at a case, or not yet ready for any, is killed."""
+        for worker in self.workers:
+            if worker.ready and not worker.queue:
+                with suppress(OSError):
+                    worker.pipe.send(None)
+            else:
+                worker.process.kill()
+        for worker in self.workers:
+            worker.process.join(5)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join(5)
+            worker.pipe.close()
+        self.workers.clear()
 
     def _start(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
@@ -105,41 +125,48 @@ class Workers:
         theirs.close()
         return _Worker(process, ours)
 
-    def _feed(self, worker: _Worker, pending: deque[Case]) -> None:
-        while worker.ready and pending and len(worker.queue) <= AHEAD:
+    def _feed(self, position: int, worker: _Worker, schedule: Schedule) -> None:
+        while worker.ready and len(worker.queue) <= AHEAD and not any(case.timeout for case in worker.queue):
+            case = schedule.next(position)
+            if case is None:
+                return
             if not worker.queue:
                 worker.since = time.monotonic()
-            case = pending.popleft()
             worker.queue.append(case)
             try:
                 worker.pipe.send(case.id)
             except OSError:  # it has died: `_receive` will find out
                 return
 
-    def _receive(self, worker: _Worker) -> tuple[tuple[Case, list[Record]] | None, bool]:
+    def _receive(self, worker: _Worker) -> tuple[Finished | None, bool]:
         """A message from a worker: (what it finished, whether it lives)."""
         try:
             message = worker.pipe.recv()
         except (EOFError, OSError):
             worker.process.join(5)
+            code = worker.process.exitcode
             if not worker.ready:
-                raise RuntimeError(
-                    f"a worker ended with exit code {worker.process.exitcode} before its first case; its own message "
-                    "stands above"
+                raise CannotStart(
+                    f"a worker ended before its first case ({_ending(code)}); its own message stands above"
                 ) from None
-            return self._lost(worker, CRASH, f"the worker died: {_ending(worker.process.exitcode)}"), False
+            if code == -signal.SIGKILL:  # nobody here sent it: Linux kills so when memory is short
+                return self._lost(worker, OOM, f"the worker was killed ({_ending(code)}): memory ran out?"), False
+            return self._lost(worker, CRASH, f"the worker died: {_ending(code)}"), False
         worker.since = time.monotonic()
+        if isinstance(message, CannotStart):
+            raise message
         if message is None:
             worker.ready = True
             return None, True
-        return (worker.queue.popleft(), message), True
+        case = worker.queue.popleft()
+        return (case, [whole(case, *message)] if isinstance(message, tuple) else message), True
 
-    def _overdue(self, worker: _Worker) -> tuple[tuple[Case, list[Record]] | None, bool]:
+    def _overdue(self, worker: _Worker) -> tuple[Finished | None, bool]:
         """Kill a worker that has been at its case for too long."""
         waited = time.monotonic() - worker.since
         if not worker.ready:
-            if waited > self.start_timeout:
-                raise RuntimeError(f"a worker was not ready after {waited:.0f} s")
+            if waited > START_TIMEOUT:
+                raise CannotStart(f"a worker was not ready after {waited:.0f} s")
             return None, True
         if not worker.queue:
             return None, True
@@ -150,24 +177,11 @@ class Workers:
         worker.process.join(5)
         return self._lost(worker, HANG, f"no result after {limit:g} s"), False
 
-    def _lost(self, worker: _Worker, status: str, message: str) -> tuple[Case, list[Record]] | None:
+    def _lost(self, worker: _Worker, status: str, message: str) -> Finished | None:
         if not worker.queue:
             return None
         case = worker.queue.popleft()
-        return case, [Record(case.id, case.family, case.operation.name, case.dtype, "run", "", status, message=message)]
-
-    @staticmethod
-    def _stop(worker: _Worker) -> None:
-        if worker.process.is_alive() and not worker.queue and worker.ready:
-            try:
-                worker.pipe.send(None)
-                worker.process.join(2)
-            except OSError:
-                pass
-        if worker.process.is_alive():
-            worker.process.kill()
-            worker.process.join(5)
-        worker.pipe.close()
+        return case, [whole(case, status, "", message)]
 
 
 def _ending(code: int | None) -> str:

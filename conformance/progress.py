@@ -15,8 +15,9 @@ EVERY = 10.0  # seconds between plain lines
 class Progress:
     """Counts cases as they finish; shows rate, time left and failures. Every failing case is named at once."""
 
-    def __init__(self, total: int, terminal: bool | None = None) -> None:
-        self.total, self.done, self.bad = total, 0, 0
+    def __init__(self, total: int, done: int = 0, terminal: bool | None = None) -> None:
+        """`done` of the `total` cases were done before this run."""
+        self.total, self.before, self.done, self.bad = total, done, done, 0
         self.statuses: Counter[str] = Counter()
         self.began = self.spoke = time.monotonic()
         self.bar: Any = None
@@ -53,7 +54,7 @@ class Progress:
         if wrong is not None:
             self.bad += 1
             self._say(f"{wrong.status} {case.id}: {wrong.check} {wrong.tensor}: {wrong.message.partition(chr(10))[0]}")
-        rate = self.done / max(time.monotonic() - self.began, 1e-9)
+        rate = (self.done - self.before) / max(time.monotonic() - self.began, 1e-9)
         note = f"{rate:.0f} cases/s, {self.bad} failing"
         if self.bar is not None:
             self.bar.update(self.task, completed=self.done, note=note)

@@ -1,29 +1,48 @@
 """Choosing cases and running them."""
 
-import os
+import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Any
 
 from conformance import known
 from conformance.case import Case
-from conformance.cases import catalogue
+from conformance.cases import FLOATS, catalogue
+from conformance.identity import identity
 from conformance.isolate import Workers
+from conformance.journal import Journal
 from conformance.record import Record
 
 DEFAULT_TIMEOUT = 60.0  # seconds a case may take
 
 
 @dataclass(frozen=True)
+class Shard:
+    """Part `index` of `count`, counted from 1. A hash of the id decides, whatever else is chosen."""
+
+    index: int
+    count: int
+
+    def __contains__(self, case: Case) -> bool:
+        digest = hashlib.sha256(case.id.encode()).digest()
+        return int.from_bytes(digest[:8], "little") % self.count == self.index - 1
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
+
+@dataclass(frozen=True)
 class Selection:
-    """Which cases: patterns for operations, dtypes, checks and words of the id. Empty means all."""
+    """Which cases: patterns for operations, dtypes, checks and words of the id, a shard. Empty means all."""
 
     operations: tuple[str, ...] = ()
     families: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    shard: Shard | None = None
 
     def __contains__(self, case: Case) -> bool:
         names = (case.operation.name, case.operation.short)
@@ -33,6 +52,7 @@ class Selection:
             and (not self.dtypes or case.dtype in self.dtypes)
             and (not self.checks or not case.checks.isdisjoint(self.checks))
             and all(word.lower() in f"{case.family} {case.id}".lower() for word in self.words)
+            and (self.shard is None or case in self.shard)
         )
 
 
@@ -46,6 +66,12 @@ class Outcome:
     seconds: float = 0.0
     workers: int = 1
     complete: bool = True  # False after Ctrl-C
+    extra: tuple[str, ...] = ()  # modules with more cases
+    sources: tuple[str, ...] = ("own",)
+    shard: Shard | None = None
+    checks: tuple[str, ...] = ()  # whose records are kept; empty means all
+    identity: dict[str, str] = field(default_factory=dict)  # see conformance/identity.py
+    parts: list[dict[str, Any]] = field(default_factory=list)  # what the merged runs were made on
 
     @property
     def failures(self) -> list[Record]:
@@ -53,9 +79,10 @@ class Outcome:
         return [record for record in self.records if record.bad]
 
 
-def select(selection: Selection, extra: Sequence[str] = ()) -> list[Case]:
+def select(selection: Selection, extra: Sequence[str] = (), sources: Sequence[str] = ("own",)) -> list[Case]:
     """The chosen cases, in the order of the family files."""
-    return [case for case in catalogue(extra).values() if case in selection]
+    cases = catalogue(extra, sources, selection.operations, selection.dtypes)
+    return [case for case in cases.values() if case in selection]
 
 
 def run(
@@ -65,29 +92,59 @@ def run(
     device: str = "cpu",
     workers: int | None = None,
     timeout: float = DEFAULT_TIMEOUT,
+    memory: float | None = None,
     extra: Sequence[str] = (),
-    checks: Sequence[str] = (),
+    sources: Sequence[str] = ("own",),
+    selection: Selection | None = None,
+    journal: Journal | None = None,
+    pool: Workers | None = None,
     finished: Callable[[Case, list[Record]], None] = lambda case, records: None,
 ) -> Outcome:
     """Compare the candidate with torch on every case, in worker processes.
 
     `finished` is called after each case. Ctrl-C ends the run early: what was done is in the outcome, which then is not
-    `complete`. With `checks`, only records of those checks are kept (and those of whole cases).
+    `complete`. With a `selection` of checks, only records of those checks are kept (and those of whole cases). Cases
+    that a `journal` holds already are not run again. `memory` limits each worker, in GiB. A `pool` that was started
+    before has to fit the other arguments.
     """
     began = time.monotonic()
-    count = workers or os.cpu_count() or 1
-    outcome = Outcome(candidate, cases, workers=count)
-    by_case: dict[str, list[Record]] = {}
-    # Long cases first, so that none is left alone at the end.
-    order = sorted(cases, key=lambda case: -(case.timeout or 0.0))
+    chosen = selection or Selection()
+    pool = pool or Workers(workers, candidate, device, extra, timeout, sources=sources, memory=memory)
+    outcome = Outcome(candidate, cases, workers=pool.count, extra=tuple(extra), sources=tuple(sources))
+    outcome.shard, outcome.checks = chosen.shard, chosen.checks
+    outcome.identity = journal.header.identity if journal else identity(candidate, device, extra)
+    by_case: dict[str, list[Record]] = dict(journal.done) if journal else {}
     try:
-        for case, records in Workers(count, candidate, device, tuple(extra), timeout).run(order):
-            kept = [r for r in records if not checks or r.check == "run" or any(c in r.check for c in checks)]
-            by_case[case.id] = kept
-            finished(case, kept)
+        with pool:
+            for case, records in pool.run([case for case in cases if case.id not in by_case]):
+                if journal:
+                    journal.add(case.id, records)
+                by_case[case.id] = records
+                finished(case, kept(records, chosen.checks))
     except KeyboardInterrupt:
-        outcome.complete = False
-    in_order = [record for case in cases for record in by_case.get(case.id, [])]
-    outcome.records = known.apply(in_order, candidate, known.load())
+        pass
+    outcome.complete = all(case.id in by_case for case in cases)
+    outcome.records = settled(outcome, by_case)
     outcome.seconds = time.monotonic() - began
     return outcome
+
+
+def settled(outcome: Outcome, by_case: dict[str, list[Record]]) -> list[Record]:
+    """The records in the order of the cases, under the ledger of known differences.
+
+    A difference that is listed and was not found is a failure only if all the cases that it speaks of have run, and all
+    their checks.
+    """
+    records = [record for case in outcome.cases for record in kept(by_case.get(case.id, ()), outcome.checks)]
+    ledger = [entry for entry in known.load() if entry.candidate == outcome.candidate]
+    if not ledger:
+        return records
+    named = [entry.case.partition("(")[0] for entry in ledger]
+    everything = catalogue(outcome.extra, outcome.sources, named, FLOATS)
+    not_run = everything if outcome.checks else [name for name in everything if name not in by_case]
+    return known.apply(records, outcome.candidate, ledger, not_run)
+
+
+def kept(records: Iterable[Record], checks: Sequence[str]) -> list[Record]:
+    """The records of the chosen checks, and those of whole cases."""
+    return [r for r in records if not checks or r.check == "run" or any(check in r.check for check in checks)]

@@ -56,6 +56,11 @@ def unit(dtype: Any) -> float:
     return float(ml_dtypes.finfo(dtype).eps) / 2
 
 
+def working_unit(dtype: Any) -> float:
+    """u of the type that operations compute in: float32 for the half types."""
+    return min(unit(dtype), unit(numpy.float32))
+
+
 def smallest_normal(dtype: Any) -> float:
     """Below this a number of the dtype is subnormal."""
     return float(ml_dtypes.finfo(dtype).smallest_normal)
@@ -138,8 +143,8 @@ def distance_to_branch(value: float, values: Array, reference: float, ratio: flo
 def naive_sum_error(terms: Array, dtype: Any) -> float:
     """Q: the rms error of adding the terms one after the other, over four orders.
 
-    Every partial sum p_k is rounded by up to u |p_k|: the errors add up to u / sqrt(3) sqrt(sum of p_k^2). For the half
-    types too the sum is taken at the type itself: torch's own convolutions do that where oneDNN is off.
+    Every partial sum p_k is rounded by up to u |p_k|: the errors add up to u / sqrt(3) sqrt(sum of p_k^2). The half
+    types are added at float32: nobody adds in less.
 
     >>> naive_sum_error(numpy.ones(300), numpy.float32) / 2.0**-24 > 1000
     True
@@ -150,7 +155,7 @@ def naive_sum_error(terms: Array, dtype: Any) -> float:
     with numpy.errstate(all="ignore"):
         orders = (terms, terms[::-1], rng.permutation(terms), rng.permutation(terms))
         squares = [float(numpy.sum(numpy.cumsum(order, dtype=numpy.float64)[1:] ** 2)) for order in orders]
-        found = unit(dtype) * math.sqrt(sum(squares) / (3 * len(orders)))
+        found = working_unit(dtype) * math.sqrt(sum(squares) / (3 * len(orders)))
     return found if math.isfinite(found) else 0.0
 
 

@@ -37,6 +37,7 @@ class Torch(Namespace):
         tensor = tensor.detach() if self.device == "cpu" else tensor.detach().cpu()
         if tensor._is_zerotensor():  # stands for zeros without having memory
             tensor = tensor.clone()
+        tensor = tensor.resolve_conj().resolve_neg()  # conjugates and negatives that are only marked as such
         if tensor.dtype == torch.bfloat16:
             return tensor.view(torch.uint16).numpy().view(_BFLOAT16)
         return tensor.numpy()

@@ -2,7 +2,8 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from conformance.case import ALL_LAYOUTS as ALL_LAYOUTS
@@ -44,18 +45,34 @@ from conformance.draw import tied as tied
 from conformance.draw import uniform as uniform
 from conformance.draw import values as values
 
+SOURCES = ("own", "op_db")
+
 
 def families() -> list[str]:
     """The family files of this package, by name."""
     return sorted(info.name for info in pkgutil.iter_modules(__path__))
 
 
-def catalogue(extra: Iterable[str] = ()) -> dict[str, Case]:
-    """Every case by its id: those of the family files, and of the `extra` modules, each with a list `CASES`.
+def catalogue(
+    extra: Iterable[str] = (),
+    sources: Iterable[str] = ("own",),
+    operations: Sequence[str] = (),
+    dtypes: Sequence[str] = (),
+) -> Mapping[str, Case]:
+    """Every case by its id.
 
-    Raises ValueError when two cases have the same id.
+    `sources`: "own", the family files, each with a list `CASES`, and "op_db", the samples that torch ships. The `extra`
+    modules have a list `CASES` too. `operations` (patterns) and `dtypes` are what will be wanted of "op_db", which
+    otherwise has to draw all its samples for a list of cases (its default dtype is float32); what can be looked up by
+    its id does not depend on them, nor does what the family files list.
+
+    Raises ValueError when two cases have the same id, and for a source that there is not.
     """
-    modules = [(name, f"{__name__}.{name}") for name in families()]
+    chosen = tuple(sources)
+    unknown = [source for source in chosen if source not in SOURCES]
+    if unknown:
+        raise ValueError(f"no source of cases is called {unknown[0]!r}; there are {', '.join(SOURCES)}")
+    modules = [(name, f"{__name__}.{name}") for name in families() if "own" in chosen]
     modules += [(path.rpartition(".")[2], path) for path in extra]
     cases: dict[str, Case] = {}
     for family, path in modules:
@@ -63,4 +80,8 @@ def catalogue(extra: Iterable[str] = ()) -> dict[str, Case]:
             if case.id in cases:
                 raise ValueError(f"two cases are called {case.id!r}: in {cases[case.id].family} and in {family}")
             cases[case.id] = replace(case, family=family)
-    return cases
+    if "op_db" not in chosen:
+        return cases
+    from conformance.sources.op_db import OpDb
+
+    return ChainMap(cases, OpDb(operations, dtypes))  # type: ignore[arg-type]  # it writes to the first map at most

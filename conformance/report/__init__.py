@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from conformance.record import to_frame
+from conformance.record import COLUMNS, Record, to_frame
 from conformance.report.environment import environment
 from conformance.report.summary import summary
 from conformance.run import Outcome
@@ -22,11 +22,11 @@ def write(outcome: Outcome, folder: Path) -> None:
     made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         frame = to_frame(outcome.records)
-        about = environment(outcome)
+        surroundings = environment(outcome)
         frame.to_parquet(made / "records.parquet", index=False)
         frame.to_csv(made / "records.csv", index=False)
-        (made / "summary.md").write_text(summary(outcome, frame, about), encoding="utf-8")
-        (made / "environment.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+        (made / "summary.md").write_text(summary(outcome, frame, surroundings), encoding="utf-8")
+        (made / "environment.json").write_text(json.dumps(surroundings, indent=2) + "\n", encoding="utf-8")
         made.chmod(0o755)
         _replace(made, folder)
     except BaseException:
@@ -49,3 +49,19 @@ def read(folder: Path) -> Any:
     import pandas
 
     return pandas.read_parquet(folder / "records.parquet")
+
+
+def records(folder: Path) -> list[Record]:
+    """The records of a report, as the run left them."""
+    frame = read(folder)
+    columns = [frame[column].tolist() for column in COLUMNS]
+    return [Record(*row) for row in zip(*columns, strict=True)]
+
+
+def about(folder: Path) -> dict[str, Any]:
+    """What a report was made on: its environment.json. ValueError where there is no report."""
+    path = folder / "environment.json"
+    if not path.exists():
+        raise ValueError(f"there is no report in {folder}: no {path.name}")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found

@@ -1,10 +1,10 @@
 """What a run was made on."""
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from conformance.identity import installed
 from conformance.run import Outcome
 
 PACKAGES = ("refnet", "torch", "numpy", "ml_dtypes", "pandas")
@@ -14,8 +14,13 @@ def environment(outcome: Outcome) -> dict[str, Any]:
     """Versions, processor, threads and time of a run."""
     return {
         "candidate": outcome.candidate,
+        "identity": outcome.identity,
         "cases": len(outcome.cases),
         "complete": outcome.complete,
+        "sources": list(outcome.sources),
+        "extra cases": list(outcome.extra),
+        "checks": list(outcome.checks),
+        "shard": None if outcome.shard is None else str(outcome.shard),
         "seconds": round(outcome.seconds, 1),
         "workers": outcome.workers,
         "threads a worker": 1,
@@ -23,15 +28,9 @@ def environment(outcome: Outcome) -> dict[str, Any]:
         "machine": platform.machine(),
         "processor": _processor(),
         "system": f"{platform.system()} {platform.release()}",
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: installed(name) for name in PACKAGES},
+        "parts": outcome.parts,
     }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _processor() -> str:

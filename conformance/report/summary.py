@@ -32,8 +32,16 @@ def summary(outcome: Outcome, frame: Any, about: dict[str, Any]) -> str:
         unsupported=_reasons(frame[frame["status"] == UNSUPPORTED]),
         widest=_widest(frame),
         quote=shlex.quote,
+        again=_options(outcome),
     )
     return rendered
+
+
+def _options(outcome: Outcome) -> str:
+    """What `conform explain` needs to find the candidate and the cases."""
+    words = ["--candidate", outcome.candidate] if outcome.candidate != "refnet" else []
+    words += [word for module in outcome.extra for word in ("--cases", module)]
+    return f"{shlex.join(words)} " if words else ""
 
 
 def verdict(outcome: Outcome) -> str:
@@ -54,6 +62,8 @@ def _families(frame: Any) -> str:
     """Pass / fail / unsupported per family, with the kinds of check that were made."""
     import pandas
 
+    if frame.empty:
+        return "Nothing was run."
     table = pandas.crosstab(frame["family"].astype(str), frame["status"].astype(str))
     table = table[[status for status in STATUSES if status in table.columns]]
     table.insert(0, "cases", frame.groupby(frame["family"].astype(str))["case"].nunique())

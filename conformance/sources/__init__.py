@@ -1,0 +1,1 @@
+"""Cases from elsewhere: databases of samples that other libraries ship, beside our own family files."""
