@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 WORKERS ?= auto
+MUTANTS ?= 200
 CONFORM_ARGS ?=
 TEST_ARGS ?=
 
@@ -12,15 +13,21 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # One BLAS and OpenMP thread a process: the work is spread over processes.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: help conform test check format clean
+.PHONY: help conform prove test check format clean
 .NOTPARALLEL:
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
-	@echo 'PYTHON=python3.12 chooses the interpreter that .venv is made with, WORKERS=4 the number of test processes.'
+	@echo 'PYTHON=python3.12 chooses the interpreter that .venv is made with, WORKERS=4 the number of test processes,'
+	@echo 'MUTANTS=200 how many of refnet'"'"'s mutants `make prove` tries.'
 
 conform: $(VENV)/.conform  ## compare refnet with torch, write reports/latest; CONFORM_ARGS="--ops 'conv*'" selects
 	$(BIN)/conform run $(CONFORM_ARGS)
+
+prove: $(VENV)/.conform  ## is the harness right? legitimate implementations, planted faults, torch's gradients, mutants
+	$(BIN)/python -m conformance.prove
+	$(BIN)/python -m conformance.derivatives
+	$(BIN)/python -m conformance.prove.mutation --sample $(MUTANTS)
 
 test: $(VENV)/.dev  ## run the tests in parallel; TEST_ARGS="-k tape" selects
 	$(PYTEST) -n $(WORKERS) $(TEST_ARGS)
@@ -37,7 +44,7 @@ format: $(VENV)/.dev  ## format the code and mend what ruff can
 	$(BIN)/ruff format .
 
 clean:  ## remove the environment, caches and the latest reports
-	rm -rf $(VENV) .ruff_cache .mypy_cache .pytest_cache .hypothesis reports/latest build dist *.egg-info
+	rm -rf $(VENV) .ruff_cache .mypy_cache .pytest_cache .hypothesis reports/latest reports/proof reports/mutation build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A Python that was packaged without ensurepip makes an environment without pip; its own pip then puts one in.

@@ -324,8 +324,7 @@ class _Floats:
         excess = unlike_rounding([residue])
         if excess:
             return self.failure(excess, wrong, EXCESS[excess], allowed)
-        self.category = "ill-conditioned"
-        return replace(self.passed(WITHIN_BOUND, self.z, probed=True), residue=residue)
+        return replace(self.passed(WITHIN_BOUND, self.z, probed=True, scale=scale), residue=residue)
 
     def sums(self, scale: Scale) -> Array:
         """Q and N together. Q exactly for the worst elements; for the others their median in units of A.
@@ -339,14 +338,14 @@ class _Floats:
         near = math.hypot(a[places[0]], d[places[0]], q[places[0]])
         if error[places[0]] > GROSS * near:
             places = places[:1]
-            n = numpy.zeros(self.c.shape)
+            naive = None
         else:
             q[places] = [self.naive_error(place) for place in places]
             naive = self.probes.one_by_one()
-            n = numpy.zeros(self.c.shape) if naive is None else naive.finite(self.finite).arithmetic
         others = numpy.setdiff1d(numpy.flatnonzero(self.wrong()), places)
         q[others] = float(numpy.median(q[places] / a[places])) * a[others]
-        return numpy.hypot(q.reshape(self.c.shape), n)
+        q = q.reshape(self.c.shape)
+        return q if naive is None else numpy.hypot(q, naive.finite(self.finite).arithmetic)
 
     def naive_error(self, place: int) -> float:
         """Of the terms of one element, in the input where it is largest: of adding them one after the other, and of

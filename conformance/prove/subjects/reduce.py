@@ -410,7 +410,7 @@ SUBJECTS = [
     ),
     Subject(
         "sum",
-        lambda make: [args(make(3, 4), 1), args(make(2, 257), 1)],
+        lambda make: [args(make(3, 4), 1), args(make(2, 257), 1), args(make(2, 1025), 1)],
         legitimate={
             "float32 inside": inside(_sum, "float32"),
             "pairwise in float32": inside(pairwise, "float32"),
