@@ -139,7 +139,7 @@ def row(count: int, *, batch_norm: bool, **options: Any) -> Arguments:
     return args(fashion_images(count), fashion_labels(count), parameters(batch_norm), batch_norm=batch_norm, **options)
 
 
-BATCH, STEPS = 16, 20
+BATCH, STEPS = 16, 8
 OPTIMIZERS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("SGD", {"lr": 0.05, "momentum": 0.9, "weight_decay": 1e-3}),
     # some weights see flat background only: at the usual eps of 1e-8 Adam would scale their rounding errors up to steps
