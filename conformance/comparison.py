@@ -134,6 +134,8 @@ class _Comparison:
         if mine.kind != torch.kind:
             return self.fail(ERROR, "", "exception", f"{got}; {wanted}")
         lacking = messages.missing(torch.message, mine.message, self.case.arguments.keywords)
+        if lacking and mine.unsupported:
+            return self.record(ERROR, "", record.UNSUPPORTED, message=mine.unsupported)
         if lacking:
             return self.fail(ERROR, "", "message", f"does not name {', '.join(lacking)}; {got}; {wanted}")
         return self.passed(ERROR, "", _line(mine.message))
@@ -278,16 +280,18 @@ class _Comparison:
                 return
         elif not any(applies(array, layout) for array in truth.sample.arrays):
             return
-        torch = _Run(reference_candidate(), truth, layout, 0).result
-        refused = torch.raised.get(OUTPUT)
-        if refused is not None:
-            message = f"torch refuses inputs in this layout: {refused.kind}: {_line(refused.message)}"
-            yield self.record(f"layout {layout}", "", record.UNSUPPORTED, message=message)
-            return
-        strides = {value.name: value.strides for value in torch.outputs}
         order = min(truth.order, 1)  # without create_graph: the plain backward pass
+        torch = _Run(reference_candidate(), truth, layout, order).result
+        refused = next(iter(torch.raised.items()), None)
+        if refused is not None:
+            check, raised = refused
+            message = f"torch has no {check} in this layout: {raised.kind}: {_line(raised.message)}"
+            yield self.record(f"layout {layout}", "", record.UNSUPPORTED, message=message)
+            if check == OUTPUT:
+                return
+        strides = {value.name: value.strides for value in torch.outputs}
         run = _Run(self.candidate, truth, layout, order)
-        yield from self.results(truth, run, f"layout {layout}", order, strides)
+        yield from self.results(truth, run, f"layout {layout}", 0 if refused is not None else order, strides)
         if OUTPUT not in run.result.raised and UNCHANGED in self.case.checks and layout != EXPANDED:
             yield replace(self.unchanged(run), check=f"layout {layout} {UNCHANGED}")
 

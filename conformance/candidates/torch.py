@@ -81,15 +81,23 @@ class Threads(Torch):
 
 
 class WithoutMkldnn(Torch):
-    """torch without its oneDNN kernels."""
+    """torch without its oneDNN kernels, and without NNPACK, which would then take over some convolutions.
+
+    NNPACK's 3x3 convolution is a Winograd transform that loses three digits: 5e-5 of the largest element.
+    """
+
+    limits = ("the memory format of results is not compared: oneDNN's convolutions choose it",)
 
     def __init__(self) -> None:
         super().__init__("torch:mkldnn=off")
 
     @contextmanager
     def context(self) -> Iterator[None]:
-        with torch.backends.mkldnn.flags(enabled=False):
+        with torch.backends.mkldnn.flags(enabled=False), torch.backends.nnpack.flags(enabled=False):
             yield
+
+    def strides(self, tensor: Any) -> None:
+        return None
 
 
 class ChannelsLast(Torch):
@@ -99,6 +107,11 @@ class ChannelsLast(Torch):
 
     def __init__(self) -> None:
         super().__init__("torch:channels-last")
+
+    def _unsupported(self, error: Exception) -> str:
+        """Some kernels take no channels-last tensor: (C, D, H, W) without a batch, for one."""
+        refused = "memory format" in str(error) or "must be contiguous" in str(error)
+        return f"torch refuses channels-last here: {error}" if refused else super()._unsupported(error)
 
     def to_tensor(self, array: Array) -> Any:
         tensor = super().to_tensor(array)
