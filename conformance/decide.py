@@ -344,8 +344,8 @@ class _Floats:
             naive = self.probes.one_by_one()
         others = numpy.setdiff1d(numpy.flatnonzero(self.wrong()), places)
         q[others] = float(numpy.median(q[places] / a[places])) * a[others]
-        q = q.reshape(self.c.shape)
-        return q if naive is None else numpy.hypot(q, naive.finite(self.finite).arithmetic)
+        exact = q.reshape(self.c.shape)
+        return exact if naive is None else numpy.hypot(exact, naive.finite(self.finite).arithmetic)
 
     def naive_error(self, place: int) -> float:
         """Of the terms of one element, in the input where it is largest: of adding them one after the other, and of
@@ -365,10 +365,22 @@ class _Floats:
             category = "subnormal"
         if not category and scale is not None and self.far(scale, index):
             category = "ill-conditioned"
+        if probed and self.void():
+            category = "void"
         allowed = LAMBDA * float(self.a[index])
         values = (float(self.c[index]), float(self.r[index]), float(self.t[index]))
         near = self.closeness()
         return Verdict(grade, category, "", index, *values, float(z[index]), allowed, 0, probed, near)
+
+    def void(self) -> bool:
+        """Whether torch itself is nowhere near its oracle: chaos, or random numbers that the oracle draws differently.
+
+        The scale of error is then that of the result, and anything passes; only torch's very own numbers say something.
+        """
+        use = self.finite & numpy.isfinite(self.r)
+        if (self.c == self.r)[use].all():
+            return False
+        return bool(numpy.linalg.norm((self.r - self.t)[use]) > 0.5 * numpy.linalg.norm(self.t[use]))
 
     def far(self, scale: Scale, index: tuple[int, ...]) -> bool:
         """Whether the inputs' own rounding moves the worst element by much more than its own rounding."""

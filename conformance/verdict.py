@@ -70,7 +70,8 @@ class Verdict:
 
     grade: str
     # Of a failure: bound, isolated, systematic, normwise, non-finite, structural-zero, shape, dtype, integer.
-    # Of a pass, where there is something to know: subnormal, overflow-prone, discontinuity, ill-conditioned.
+    # Of a pass, where there is something to know: subnormal, overflow-prone, discontinuity, ill-conditioned, and void
+    # (torch itself is nowhere near the oracle: the case says nothing).
     category: str = ""
     message: str = ""
     index: tuple[int, ...] | None = None

@@ -1,5 +1,6 @@
 """Activations in place, softmax and its relatives."""
 
+import warnings
 from typing import Any
 
 from conformance.cases import (
@@ -59,7 +60,132 @@ INPLACE = [
     )
 ]
 
+
+def with_underscore(torch: Any, x: Any, *parameters: float, function: str) -> Any:
+    """The form whose name ends in an underscore, on a non-leaf."""
+    z = x * 1
+    out = getattr(torch.nn.functional, function)(z, *parameters)
+    return out, z
+
+
+UNDERSCORES = ops(
+    "activation with underscore",
+    [
+        args(away_from(3, 5), function="relu_"),
+        args(away_from(3, 5), function="leaky_relu_"),
+        args(away_from(3, 5), 0.3, function="leaky_relu_"),
+        args(away_from(3, 5, points=(-1.0, 1.0)), function="hardtanh_"),
+        args(away_from(3, 5, points=(-0.3, 0.8)), -0.3, 0.8, function="hardtanh_"),
+        args(away_from(3, 5, points=(0.4,)), 0.4, -2.0, function="threshold_"),
+        args(away_from(3, 5), function="elu_"),
+        args(away_from(3, 5), 0.7, function="elu_"),
+    ],
+    program=with_underscore,
+    checks=CHECKS - {MEMORY_FORMAT},
+)
+
+
+def without_dim(torch: Any, x: Any, *, function: str) -> Any:
+    """A softmax along the dimension that torch takes when none is given, with a warning."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        out = getattr(torch.nn.functional, function)(x)
+    return out, [warning.category.__name__ for warning in caught]
+
+
+# The four ranks that take dimension 0, and two that take dimension 1.
+WITHOUT_DIM = [
+    case
+    for function in ("softmax", "log_softmax", "softmin")
+    for case in ops(
+        "softmax without dim",
+        [args(normal(*shape), function=function) for shape in ((), (5,), (3, 4), (2, 3, 4), (2, 3, 4, 5))],
+        program=without_dim,
+        checks=CHECKS - {SECOND},
+    )
+]
+
+
+def into_out(torch: Any, x: Any, out: Any, *, function: str, **parameters: Any) -> Any:
+    """`out=`: the result is written there, and returned; an empty tensor is resized."""
+    out = torch.empty(0, dtype=x.dtype) if out is None else out
+    result = getattr(torch, function)(x, out=out, **parameters)
+    return result, out, result is out
+
+
+OUT = [
+    case
+    for function in ("softmax", "log_softmax")
+    for case in ops(
+        "softmax into out",
+        [args(normal(3, 4).fixed(), out, function=function, dim=1) for out in (normal(3, 4).fixed(), None)],
+        program=into_out,
+        checks=FORWARD,
+        layouts=(),
+    )
+]
+
+# Kinks and thresholds are part of the definition: the value and the gradient at them are torch's.
+AT_THE_KINK = [
+    # A number may be a tensor without dimensions.
+    *ops("nn.functional.leaky_relu", [args(away_from(5), values(0.25).fixed())], layouts=()),
+    *ops("nn.functional.elu", [args(away_from(5), values(0.25).fixed())], layouts=()),
+    *ops("nn.functional.threshold", [args(values([0.5, 0.25, 0.75]), 0.5, 7.0)], checks=CHECKS - {SECOND}, layouts=()),
+    *ops("nn.functional.elu", [args(values([0.0, -0.0, 1.0, -1.0]), alpha=0.7)], exact=True, checks=CHECKS - {SECOND}),
+    *ops("nn.functional.leaky_relu", [args(values([0.0, -0.0, 2.0]), 0.1)], exact=True, checks=CHECKS - {SECOND}),
+    *ops("nn.functional.threshold", [args(values([0.5, 0.25, 0.75]), 0.5, 0.125)], exact=True, layouts=()),
+    *ops(
+        "nn.functional.softplus",
+        [args(values([0.5, 1.0, 1.5]), 2.0, 2.0)],
+        exact=True,
+        checks=CHECKS - {SECOND},
+        layouts=(),
+    ),
+    *ops("nn.functional.hardtanh", [args(values([0.5, 0.5, 1.5]), 0.5, 0.5)], exact=True, layouts=()),
+    *ops("nn.functional.softplus", [args(normal(33, scale=4), 2.0, 3.0)]),
+    # Where ln(1 + e^x) still differs from x at float64.
+    *ops("nn.functional.softplus", [args(values([19.0, 19.99, 20.01, 25.0, 35.0]))], dtypes=("float64",)),
+]
+
+INTEGERS_IN = [
+    *ops("relu", [args(normal(9))], dtypes=("int64", "int32", "uint8"), checks=FORWARD),
+    *ops("nn.functional.relu6", [args(normal(9))], dtypes=("int64", "uint8"), checks=FORWARD),
+    *ops("nn.functional.hardtanh", [args(normal(9), 1, 4), args(normal(9), 0, 3)], dtypes=("uint8",), checks=FORWARD),
+    *ops("nn.functional.hardtanh", [args(normal(9), -2, 3)], dtypes=("int64", "int32"), checks=FORWARD),
+    *ops("nn.functional.threshold", [args(normal(9), 2.7, -3.6)], dtypes=("int64", "int32"), checks=FORWARD),
+]
+
+NAMESAKES = ops("nn.functional.tanh", [args(normal(5))]) + ops("nn.functional.sigmoid", [args(normal(5))])
+
+FUNCTIONS = ("relu", "relu6", "leaky_relu", "hardtanh", "elu", "silu", "softplus", "logsigmoid")
+
 ERRORS = [
+    *[
+        case
+        for name in (*FUNCTIONS, "softmin")
+        for case in refuses(
+            f"nn.functional.{name}", [args([1.0, 2.0]) if name in FUNCTIONS else args([1.0, 2.0], dim=0)]
+        )
+    ],
+    *refuses("nn.functional.threshold", [args([1.0], 0.0, 1.0), args(normal(3).to("bool"), 0.0, 1.0)]),
+    *refuses("nn.functional.threshold", [args(normal(3), "low", 1.0), args(normal(3), 0.0, "high")]),
+    *refuses("nn.functional.leaky_relu", [args(normal(3), "steep")]),
+    *refuses("nn.functional.hardtanh", [args(normal(3), 0.0, None), args(normal(3).to("uint8"), -1, 5)]),
+    *refuses("nn.functional.hardtanh", [args(normal(3).to("uint8"), -5, -1), args(normal(3).to("bool"), 0, 1)]),
+    *refuses("nn.functional.relu6", [args(normal(3).to("bool"))]),
+    *refuses("nn.functional.elu", [args(normal(3), "a"), args(normal(3), values([0.5]))]),
+    *refuses("nn.functional.softplus", [args(normal(3), "a"), args(normal(3), 1.0, "a")]),
+    *refuses("nn.functional.logsigmoid", [args(normal(3).to("int64")).naming("log_sigmoid", "Long")]),
+    *[
+        case
+        for name in ("softmax", "log_softmax")
+        for case in refuses(name, [args(normal(3), 0.5), args(normal(3), "0")])
+    ],
+    *refuses("softmax", [args(normal().to("int64"), 0).naming("softmax_lastdim_kernel_impl", "Long")]),
+    *refuses("softmax", [args(normal(2, 3), 0, named("int64")).naming("softmax", "Long")]),
+    *refuses("log_softmax", [args(normal(2, 3).to("int64"), 0).naming("log_softmax_kernel_impl", "Long")]),
+    *refuses("log_softmax", [args(normal(2, 3).to("int64"), 1).naming("log_softmax_lastdim_kernel_impl", "Long")]),
+    *refuses("softmax", [args(normal(2, 3).to("int64"), 1).naming("softmax_lastdim_kernel_impl", "Long")]),
     *refuses("nn.functional.hardtanh", [args(normal(3), 1.0, -1.0).naming("min_val", "max_val")]),
     *refuses("nn.functional.relu", [args(normal(3).to("bool"))]),
     *refuses("nn.functional.leaky_relu", [args(normal(3).to("int64")).naming("leaky_relu", "Long")]),
@@ -68,4 +194,4 @@ ERRORS = [
     *refuses("nn.functional.softplus", [args(normal(3).to("int64")).naming("softplus", "Long")]),
 ]
 
-CASES = [*softmaxes(), *INPLACE, *ERRORS]
+CASES = [*softmaxes(), *INPLACE, *UNDERSCORES, *WITHOUT_DIM, *OUT, *AT_THE_KINK, *INTEGERS_IN, *NAMESAKES, *ERRORS]

@@ -11,6 +11,7 @@ from conformance.cases import (
     MEMORY_FORMAT,
     SECOND,
     SIZES,
+    TRANSPOSED,
     Arguments,
     Case,
     args,
@@ -378,4 +379,119 @@ ERRORS = [
     ),
 ]
 
-CASES = [*functions(), *sizes(), *exact(), *layers(), *ERRORS]
+# Faults in one dimension, or one operand, only.
+BACK = normal(4, 3, 3, 3)
+ERRORS += [
+    *refuses(
+        "nn.functional.conv2d",
+        [
+            args([1.0], KERNEL).naming("conv2d"),
+            args(IMAGE, KERNEL, [1.0]).naming("conv2d"),
+            args(IMAGE, KERNEL, 3).naming("conv2d"),
+            args(IMAGE, KERNEL, groups=1.0).naming("groups"),
+            args(IMAGE, KERNEL, padding=(1, -1)),
+            args(IMAGE, KERNEL, padding=(-1, 1)),
+            args(IMAGE, KERNEL, dilation=(1, 0)),
+            args(IMAGE, KERNEL, dilation=(0, 1)),
+            args(IMAGE, KERNEL, stride=(0, 1)),
+            args(IMAGE, KERNEL, padding="same", stride=(1, 2)),
+            args(IMAGE, KERNEL, padding="valid", stride=(1, 0)),
+            args(IMAGE, KERNEL, padding="same", groups=3),
+            args(IMAGE, normal(6, 4, 3, 6)),
+            args(IMAGE, normal(6, 4, 6, 6)),
+            args(normal(2, 4, 5, 0), KERNEL, padding=2),
+            args(IMAGE, normal(0, 4, 3, 3)),
+            args(normal(2, 4, 5, 5).to("int64"), normal(6, 4, 3, 3)),
+            args(normal(2, 3, 5, 5), normal(2, 1, 3, 3), groups=3),
+        ],
+        label="in part",
+    ),
+    *refuses("nn.functional.conv1d", [args(normal(2, 3, 5), normal(4, 3)), args(normal(5), normal(4, 3, 3))]),
+    *refuses(
+        "nn.functional.conv1d", [args(normal(1, 2, 3, 5), normal(4, 3, 3)), args(normal(2, 3, 0), normal(4, 3, 1))]
+    ),
+    *refuses("nn.functional.conv3d", [args(normal(2, 3, 5, 5, 5), normal(4, 3, 3, 3, 6))]),
+    *refuses(
+        "nn.functional.conv_transpose2d",
+        [
+            args([1.0], BACK).naming("conv_transpose2d"),
+            args(IMAGE, [1.0]).naming("conv_transpose2d"),
+            args(IMAGE, BACK, [1.0]).naming("conv_transpose2d"),
+            args(IMAGE, BACK, output_padding=(0, -1)),
+            args(IMAGE, BACK, output_padding=(0, 1)),
+            args(IMAGE, BACK, stride=(1, 2), output_padding=(1, 0)),
+            args(IMAGE, BACK, normal(3, 1)),
+            args(IMAGE, BACK, normal(3).to("float64")),
+            args(IMAGE, BACK, stride=(1, -1)),
+            args(IMAGE, BACK, padding=(1, -1)),
+            args(IMAGE, normal(4, 3, 3)),
+            args(IMAGE, normal(4, 3, 3, 3), normal(6), groups=4),
+        ],
+        label="in part",
+    ),
+    *refuses(
+        "nn.functional.conv_transpose2d",
+        [args(IMAGE, BACK, dilation=(1, 0)), args(IMAGE, BACK, padding=(0, 5)), args(IMAGE, BACK, padding=(5, 0))],
+        dtype="float64",
+        label="in part",
+    ),
+]
+
+# Differences between dimensions, one output channel without a batch, output padding beyond the stride.
+UNEVEN = [
+    args(normal(1, 5, 4), normal(1, 1, 3, 2)),
+    args(normal(4, 5, 4), normal(1, 4, 3, 2), normal(1)),
+    args(normal(2, 4, 6, 7), normal(4, 4, 2, 3), stride=(2, 1), padding=(0, 1), dilation=(1, 2)),
+    args(normal(2, 4, 7, 6), normal(2, 4, 3, 2), normal(2), stride=(1, 3), padding=(2, 0), dilation=(2, 1)),
+    args(normal(2, 4, 6, 7), normal(6, 2, 1, 3), stride=(3, 2), groups=2),
+    args(normal(2, 4, 6, 7), normal(6, 2, 3, 1), padding=(3, 2), groups=2),
+    args(normal(3, 2, 5, 5), normal(2, 2, 5, 5)),
+    args(normal(2, 4, 6, 7), normal(3, 4, 3, 1), padding=(3, 2)),
+    args(normal(2, 4, 6, 7), normal(2, 2, 1, 3), padding=(1, 3), groups=2),
+    args(normal(2, 4, 6, 7), normal(2, 4, 3, 3), stride=(1, 2), padding=1),
+    args(normal(1, 2, 5, 5), normal(3, 2, 1, 1), stride=2),
+    args(normal(3, 1, 5, 9), normal(2, 1, 1, 1)),
+    args(normal(2, 3, 4, 33), normal(2, 3, 1, 2)),
+    args(normal(0, 3, 4, 5), normal(2, 3, 2, 2), normal(2)),
+    args(normal(2, 3, 8, 8), normal(5, 3, 3, 3), padding="same", dilation=(1, 2)),
+    args(normal(2, 3, 8, 8), normal(5, 3, 3, 3), padding="valid", stride=(2, 3)),
+]
+UNEVEN_BACK = [
+    args(normal(4, 5, 4), normal(4, 1, 3, 2)),
+    args(normal(1, 5, 4), normal(1, 1, 3, 2), normal(1)),
+    args(normal(2, 4, 3, 4), normal(4, 3, 2, 3), stride=(2, 3), padding=(0, 1), output_padding=(1, 2)),
+    args(normal(2, 4, 3, 4), normal(4, 3, 3, 2), stride=(1, 2), dilation=(2, 3), output_padding=(1, 2)),
+    args(normal(2, 4, 3, 4), normal(4, 3, 2, 2), dilation=(3, 2), output_padding=(2, 1), padding=(1, 0)),
+    args(normal(2, 4, 3, 4), normal(4, 3, 3, 2), stride=(3, 1), groups=2, dilation=(1, 2)),
+    args(normal(2, 4, 5, 4), normal(4, 3, 3, 3), padding=(2, 1)),
+    args(normal(2, 4, 5, 4), normal(4, 3, 3, 3), padding=(0, 2)),
+    args(normal(0, 4, 5, 4), normal(4, 3, 3, 3)),
+]
+
+
+def without_options() -> list[Case]:
+    """Every function with nothing but its operands, and with one option at a time."""
+    cases: list[Case] = []
+    for n in (1, 2, 3):
+        shape, kernel = (2, 4, 5, 6, 5)[: n + 2], (3, 2, 3)[:n]
+        for name, weight in (("conv", (2, 4)), ("conv_transpose", (4, 2))):
+            operands = [normal(*shape), normal(*weight, *kernel)]
+            halves = [normal(*shape), normal(weight[0], weight[1] // 2 if name == "conv" else 2, *kernel)]
+            rows = [args(*operands), args(*operands, stride=2), args(*operands, padding=1), args(*operands, dilation=2)]
+            rows += [args(*halves, groups=2), args(*operands, normal(2)), args(*operands, None, 2, 1)]
+            if name == "conv_transpose":
+                rows += [args(*operands, stride=2, output_padding=1), args(*operands, None, 2, 1, 1, 1, 2)]
+            cases += ops(f"nn.functional.{name}{n}d", rows, checks=CHECKS - {SECOND}, layouts=(), label="one option")
+    return cases
+
+
+CASES = [
+    *functions(),
+    *sizes(),
+    *exact(),
+    *layers(),
+    *without_options(),
+    *ops("nn.functional.conv2d", UNEVEN, label="uneven", layouts=(TRANSPOSED,)),
+    *ops("nn.functional.conv_transpose2d", UNEVEN_BACK, label="uneven", layouts=(TRANSPOSED,)),
+    *ERRORS,
+]

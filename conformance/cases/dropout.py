@@ -1,5 +1,6 @@
 """Dropout: torch's masks, bit for bit, from the same seed."""
 
+import warnings
 from typing import Any
 
 from conformance.cases import CHECKS, FLOATS, REPEAT, Case, args, normal, ops, refuses
@@ -49,4 +50,43 @@ def cases() -> list[Case]:
     return found
 
 
-CASES = cases()
+def by_default(torch: Any, x: Any, *, function: str, **options: Any) -> Any:
+    """A function with what it takes when nothing is said, and the kinds of its warnings."""
+    torch.manual_seed(7)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        out = getattr(torch.nn.functional, function)(x * 1, **options)
+    return out, [warning.category.__name__ for warning in caught], torch.rand(2, dtype=x.dtype)
+
+
+RANKS = {
+    "dropout": ((6,), (2, 3)), "alpha_dropout": ((6,), (2, 3)), "dropout1d": ((3, 5), (2, 3, 5)),
+    "dropout2d": ((3, 4), (3, 4, 5), (2, 3, 4, 5), (2, 3, 4, 5, 2)), "feature_alpha_dropout": ((2, 3), (2, 3, 4)),
+    "dropout3d": ((3, 2, 2), (3, 2, 2, 2), (2, 3, 2, 2, 2), (1, 2, 3, 2, 2, 2)),
+}  # fmt: skip
+OPTIONS: tuple[dict[str, Any], ...] = (
+    {}, {"training": True}, {"p": 0.3}, {"p": 0.0, "training": True}, {"p": 1.0, "training": True},
+    {"inplace": True, "training": True}, {"p": 1.0, "training": True, "inplace": True}, {"training": False, "inplace": True},
+)  # fmt: skip
+
+
+def more() -> list[Case]:
+    """Ranks that warn, arguments left out, nothing to drop, in place with every outcome."""
+    found: list[Case] = []
+    for name, shapes in RANKS.items():
+        rows = [args(normal(*shape), function=name, **options) for shape in shapes for options in OPTIONS]
+        found += ops("dropout by default", rows, program=by_default, layouts=(), checks=CHECKS - {REPEAT})
+        found += refuses(f"nn.functional.{name}", [args(normal(2, 3, 4), 1.0005), args(normal(2, 3, 4), float("nan"))])
+        found += refuses(f"nn.functional.{name}", [args(normal(2, 3, 4), -0.0005)], label="just below")
+    found += ops(
+        "dropout by default",
+        [args(normal(0, 3), function=n, training=True) for n in ("dropout", "alpha_dropout")],
+        program=by_default,
+        layouts=(),
+    )
+    found += refuses("nn.functional.feature_alpha_dropout", [args(normal(3), 0.5, True)])
+    found += refuses("nn.functional.dropout1d", [args(normal(3)), args(normal(2, 2, 2, 2))], label="rank")
+    return found
+
+
+CASES = [*cases(), *more()]

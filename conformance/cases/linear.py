@@ -23,4 +23,25 @@ ERRORS = [
     args(normal(), normal(5, 3)),
 ]
 
-CASES = [*ops(NAME, ROWS + WIDTHS), *ops(NAME, ROWS[:4], dtypes=FLOATS[1:]), *refuses(NAME, ERRORS)]
+ERRORS += [
+    args([1.0], normal(5, 3)).naming("list"),
+    args(normal(4, 3), [1.0]).naming("list"),
+    args(normal(4, 3), normal(5, 3), [1.0]).naming("list"),
+    args(normal(4, 3), normal(2, 5, 3)),
+    args(normal(4, 3), normal(3), normal(1)),
+    args(normal(4, 3), normal()),
+    args(normal(4, 3), normal(5, 3).to("float64"), normal(5)),
+    args(normal(4, 3), normal(5, 4), normal(5)),
+    args(normal(2, 4, 3), normal(5, 3), normal(4, 5, 5)),
+    args(normal(2, 4, 3), normal(5, 3), normal(7)),
+]
+# A bias of other shapes is broadcast.
+BIASES = [args(normal(4, 3), normal(5, 3), normal(*shape)) for shape in ((4, 5), (4, 1), (1,), ())]
+BIASES += [args(normal(2, 4, 3), normal(5, 3), normal(*shape)) for shape in ((1,), (4, 5), (2, 1, 5), (2, 4, 5), ())]
+BIASES += [
+    args(normal(3), normal(5, 3), normal(1)),
+    args(normal(2, 0, 3), normal(5, 3), normal(5)),
+    args(normal(3), normal(3)),
+]
+
+CASES = [*ops(NAME, BIASES), *ops(NAME, ROWS + WIDTHS), *ops(NAME, ROWS[:4], dtypes=FLOATS[1:]), *refuses(NAME, ERRORS)]

@@ -216,4 +216,150 @@ ERRORS = [
     *refuses("einsum", [args("i1", normal(2, 3)), args("i..j", normal(2, 3)), args("ii->i", normal(2, 3))]),
 ]
 
-CASES = [*products(), *plus(), *contractions(), *PROGRAMS, *ERRORS]
+SQUARE = booleans(2, 2)
+STACK = booleans(1, 2, 2)
+# An argument that is no tensor, at every place; bools; other dtypes and other dimensions at every place.
+ERRORS += [
+    *refuses("mm", [args([1.0], normal(2, 2)), args(normal(2, 2), [1.0]), args(normal(2), normal(2, 3))]),
+    *refuses("bmm", [args([1.0], normal(1, 2, 2)), args(normal(1, 2, 2), [1.0]), args(normal(1, 2, 3), normal(3, 2))]),
+    *refuses("bmm", [args(normal(2, 3), normal(1, 3, 2)), args(normal(1, 2, 3), normal(1, 3, 2).to("float64"))]),
+    *refuses("mv", [args([1.0], normal(2)), args(normal(2, 2), [1.0]), args(normal(2), normal(2))]),
+    *refuses("dot", [args([1.0], normal(1)), args(normal(1), [1.0]), args(normal(1, 1), normal(1))]),
+    *refuses("outer", [args([1.0], normal(1)), args(normal(1), [1.0]), args(normal(1, 1), normal(1))]),
+    *refuses(
+        "matmul", [args([1.0], normal(1)), args(normal(1), [1.0]), args(normal(), normal(2)), args(normal(), normal())]
+    ),
+    *refuses("addmm", [args(normal(2), [1.0], normal(3, 2)), args(normal(2), normal(4, 3), [1.0])]),
+    *refuses("addmm", [args([1.0], normal(4, 3), normal(3, 2)), args(normal(2), normal(4, 3), normal(3))]),
+    *refuses("addmm", [args(normal(2), normal(4, 3), normal(3, 2).to("float64"))]),
+    *refuses("addmv", [args([1.0], normal(2, 3), normal(3)), args(normal(2), [1.0], normal(3))]),
+    *refuses("addmv", [args(normal(2), normal(2, 3), [1.0]), args(normal(2, 2), normal(2, 3), normal(3))]),
+    *refuses("addmv", [args(normal(2), normal(3), normal(3)), args(normal(2), normal(2, 3), normal(3, 1))]),
+    *refuses(
+        "addmv", [args(normal(4), normal(2, 3), normal(3)), args(normal(2).to("float64"), normal(2, 3), normal(3))]
+    ),
+    *refuses("baddbmm", [args(normal(2), [1.0], normal(1, 3, 2)), args(normal(2), normal(1, 2, 3), [1.0])]),
+    *refuses("baddbmm", [args(normal(2), normal(1, 2, 3), normal(1, 2, 2))]),
+    *refuses(
+        "baddbmm",
+        [
+            args(normal(2).to("float64"), normal(1, 2, 3), normal(1, 3, 2)),
+            args(normal(2), normal(1, 2, 3).to("float64"), normal(1, 3, 2)),
+        ],
+    ),
+    *refuses("mm", [args(SQUARE, SQUARE).naming("Bool")]),
+    *refuses("bmm", [args(STACK, STACK).naming("Bool")]),
+    *refuses("mv", [args(SQUARE, booleans(2)).naming("Bool")]),
+    *refuses("dot", [args(booleans(2), booleans(2)).naming("Bool")]),
+    *refuses("addmm", [args(SQUARE, SQUARE, SQUARE).naming("Bool")]),
+    *refuses("addmv", [args(booleans(2), SQUARE, booleans(2)).naming("Bool")]),
+    *refuses("baddbmm", [args(STACK, STACK, STACK).naming("Bool")]),
+    *refuses(
+        "matmul",
+        [args(booleans(2), booleans(2)).naming("Bool"), args(booleans(2, 2, 2), booleans(2, 2, 2)).naming("Bool")],
+    ),
+    *refuses(
+        "einsum",
+        [args("ij,jk->ik", SQUARE, SQUARE).naming("Bool"), args("ij,jk", normal(2, 3), normal(3, 4).to("float64"))],
+    ),
+    *refuses(
+        "einsum",
+        [
+            args("i->i").naming("operand"),
+            args("ij,jk", normal(2, 3), [1.0]).naming("list"),
+            args(3, normal(2)).naming("str"),
+        ],
+    ),
+    *refuses("einsum", [args("i,j->i1", normal(2), normal(3)).naming("invalid subscript")]),
+    *refuses(
+        "tensordot",
+        [args(normal(2, 2), normal(2, 2), ([0, 0], [0, 1])), args(normal(2, 2), normal(2, 2), ([0, 1], [1, 1]))],
+    ),
+    *refuses("tensordot", [args(normal(2, 3), normal(3), 2), args(normal(3), normal(2, 3), 2)]),
+    *refuses("tensordot", [args(SQUARE, SQUARE, 1).naming("Bool")]),
+]
+
+
+def contracted_by_tensor(torch: Any, x: Any, y: Any) -> Any:
+    """Dimensions given as tensors."""
+    return [
+        torch.tensordot(x, y, torch.tensor(1)),
+        torch.tensordot(x, y, torch.tensor([2])),
+        torch.tensordot(x, y, torch.tensor([[0], [1]])),
+        torch.tensordot(x, y, ([1, 0], [0, 1])),
+        torch.tensordot(x, y, ([-1], [0])),
+    ]
+
+
+EDGES = [
+    *ops("tensordot by tensor", [args(normal(3, 3), normal(3, 3))], program=contracted_by_tensor, layouts=()),
+    # A size of 1 meets any size.
+    *ops("tensordot", [args(normal(2, 1), normal(3, 4), 1), args(normal(2, 3), normal(1, 4), 1)]),
+    *ops("tensordot", [args(normal(2, 1, 4), normal(3, 4, 5), ([1, 2], [0, 1])), args(normal(2, 3), normal(3, 2), 0)]),
+    *ops("tensordot", [args(normal(2, 3), normal(2, 3)), args(normal(2, 3, 4), normal(3, 4))]),
+    *ops(
+        "einsum",
+        [
+            args("ij,jk->ik", normal(2, 1), normal(3, 4)),
+            args("ij,jk->ik", normal(2, 3), normal(1, 4)),
+            args("bij,bjk->bik", normal(1, 2, 3), normal(4, 3, 2)),
+            args("bij,bjk->bik", normal(4, 2, 3), normal(1, 3, 2)),
+            args("ij,ij->", normal(2, 3), normal(2, 1)),
+            args("ij,jk,kl->il", normal(2, 1), normal(3, 4), normal(1, 2)),
+            args("ii->", normal(3, 3)),
+            args("...i->i", normal(2, 3)),
+            args("i->...i", normal(2)),
+            args("...ij,...jk->...ik", normal(2, 1, 2, 3), normal(4, 3, 2)),
+            args("...ij->...i", normal(2, 3, 4)),
+            args("i...->...", normal(3, 4)),
+            args(" i j , j k -> k i ", normal(2, 3), normal(3, 4)),
+            args("Ab,bC->AC", normal(2, 3), normal(3, 4)),
+        ],
+        checks=CHECKS - {MEMORY_FORMAT},
+        label="edge",
+    ),
+    *ops("matmul", [args(normal(1, 3), normal(3, 1)), args(normal(3, 1), normal(1, 4))]),
+    *ops("matmul", [args(normal(0, 2), normal(2, 3)), args(normal(2, 3), normal(3, 0))]),
+    *ops("matmul", [args(normal(1, 2, 3), normal(4, 3, 2)), args(normal(5, 1, 2, 3), normal(4, 3, 2))]),
+    *ops("matmul", [args(normal(2, 3, 4, 5), normal(5)), args(normal(4), normal(2, 3, 4, 5))]),
+    *ops("mm", [args(normal(1, 5), normal(5, 3)), args(normal(4, 5), normal(5, 1))], dtypes=("float16", "float32")),
+    *ops("addmm", [args(normal(2), normal(4, 3), normal(3, 2), beta=b, alpha=a) for a, b in ((1, 0), (0, 1), (2, -1))]),
+    *ops("addmv", [args(normal(4), normal(4, 3), normal(3), beta=b) for b in (1, 2)]),
+    *ops("addmv", [args(normal(), normal(4, 3), normal(3))]),
+    *ops("baddbmm", [args(normal(2, 4, 2), normal(2, 4, 3), normal(2, 3, 2), beta=b) for b in (0, 1, 2)]),
+    # beta 0 leaves out what would be nan.
+    *ops(
+        "addmm",
+        [args(values([float("nan"), float("inf")]), normal(4, 3), normal(3, 2), beta=0)],
+        checks=FORWARD,
+        layouts=(),
+    ),
+]
+
+
+def strided_factors(torch: Any, x: Any, y: Any) -> Any:
+    """Factors with strides that no BLAS takes as they are: steps, flips, one row repeated, diagonals."""
+    return [
+        x[:, ::2] @ y[::2],
+        x[::2, ::3] @ y[::3, ::2],
+        x.flip(0) @ y.flip(1),
+        x[:1].expand(3, -1) @ y,
+        x[:, :1].expand(-1, 6) @ y,
+        x @ y[:1].expand(6, -1),
+        x @ y[:, :1].expand(-1, 2),
+        x[1:2] @ y[:, 1:2],
+        x.T[::2].T @ y[::2],
+        x.reshape(2, 2, 6)[:, 1] @ y,
+        x.unsqueeze(1)[:, :, ::2] @ y[::2],
+        x[:0] @ y,
+    ]
+
+
+STRIDED = ops(
+    "matmul of strided factors",
+    [args(normal(4, 6), normal(6, 4))],
+    program=strided_factors,
+    layouts=(TRANSPOSED, GAPPED),
+)
+
+CASES = [*products(), *plus(), *contractions(), *PROGRAMS, *EDGES, *STRIDED, *ERRORS]

@@ -7,6 +7,7 @@ from conformance.cases import (
     CHECKS,
     FLOATS,
     GAPPED,
+    SECOND,
     SIZES,
     TRANSPOSED,
     Draw,
@@ -56,6 +57,66 @@ ERRORS = [
     )
 ]
 
+EDGES = [
+    args(normal(4, 3), *running(3), eps=0.0),
+    args(normal(0, 3), *running(3)),
+    args(normal(0, 3), *running(3), positive(3), normal(3)),
+    args(normal(2, 3, 0), *running(3)),
+    args(normal(3, 2, 4), *running(2), positive(2), normal(2), training=True),
+    args(normal(4, 1), None, None, training=True),
+]
+# Statistics and parameters at float32 beside an input of a half type.
+MIXED = [
+    args(normal(4, 3), *(draw.to("float32") for draw in (*running(3), positive(3), normal(3))), training=flag)
+    for flag in (False, True)
+]
+
+ERRORS += refuses(
+    NAME,
+    [
+        args(normal(4, 3), [1.0] * 3, None),
+        args(normal(4, 3), *running(3), [1.0] * 3),
+        args(normal(4, 3), *running(3), training=True, momentum=None).naming("momentum"),
+        args(normal(4, 3), normal(3), None, training=True).naming("running_mean"),
+        args(normal(4, 3), None, normal(3), training=True).naming("running_mean"),
+        args(normal(4, 3), *running(3), eps=-0.5),
+        args(normal(4, 3), None, None, training=True, eps=0.0),
+        args(normal(), *running(1)),
+        args(normal(), None, None, training=True),
+        args(normal(3), *running(3)),
+        args(normal(5), None, None, training=True),
+        args(normal(1, 3, 1), None, None, training=True),
+        args(normal(4, 3), normal(3).to("float64"), positive(3).to("float64")),
+        args(normal(4, 3), *running(3), positive(3).to("float64"), normal(3).to("float64")),
+        args(normal(4, 3).to("float16"), normal(3).to("float32"), positive(3).to("float16")),
+        args(normal(4, 3).to("float16"), normal(3).to("float64"), positive(3).to("float64")),
+    ],
+    label="edge",
+)
+
+
+def with_gradient(torch: Any, x: Any, mean: Any, variance: Any, *, which: str) -> Any:
+    """A running statistic that requires a gradient: in training it is not differentiated."""
+    (mean if which == "mean" else variance).requires_grad_()
+    return torch.nn.functional.batch_norm(x, mean, variance, training=True)
+
+
+def moved_twice(torch: Any, x: Any, mean: Any, variance: Any) -> Any:
+    """The running statistics after two batches, and that moving them records no history."""
+    out = torch.nn.functional.batch_norm(x, mean, variance, training=True, momentum=0.3)
+    torch.nn.functional.batch_norm(out * 2, mean, variance, training=True, momentum=0.3)
+    return mean, variance, mean.requires_grad, variance.requires_grad
+
+
+STATISTICS = [
+    *refuses(
+        "batch norm with a running statistic that requires a gradient",
+        [args(normal(4, 3), *running(3), which=which).naming("requires_grad") for which in ("mean", "variance")],
+        program=with_gradient,
+    ),
+    *ops("batch norm twice", [args(normal(4, 3), *running(3))], program=moved_twice, layouts=()),
+]
+
 
 def layer(torch: Any, x: Any, *, kind: str, **options: Any) -> Any:
     """Three steps of a layer in training, then evaluation, and its buffers."""
@@ -85,6 +146,9 @@ CASES = [
     *ops(NAME, TRAINING, layouts=STRIDED, checks=CHECKS),
     *ops(NAME, EVALUATION, layouts=STRIDED),
     *ops(NAME, TRAINING[:3] + EVALUATION[:3], dtypes=FLOATS[1:], layouts=()),
+    *ops(NAME, EDGES, layouts=STRIDED[:2]),
+    *ops(NAME, MIXED, dtypes=FLOATS[2:], layouts=(), checks=CHECKS - {SECOND}),
     *LAYERS,
+    *STATISTICS,
     *ERRORS,
 ]

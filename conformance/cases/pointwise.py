@@ -1,5 +1,6 @@
 """Operations element by element: functions of one number, arithmetic, comparison, promotion, in-place writes."""
 
+import math
 from typing import Any
 
 from conformance.cases import (
@@ -216,6 +217,160 @@ SCALARS = [
     *ops("where", [args(booleans(5), normal(5).to(kind), normal(5)) for kind in ("float64", "float16", "int64")]),
 ]
 
+# --- edges: ties, zeros, bounds, whole numbers ------------------------------------------------------------------------
+
+NAN = math.nan
+SMOOTH_EXACT = CHECKS - {SECOND}  # at a kink torch's second order is an accident
+BASES, EXPONENTS = [0.0, 0.0, 0.0, 0.0, 2.0, 3.0, -3.0, 1.0], [0.0, 2.0, 1.0, -1.0, 0.0, 1.0, 2.0, 3.0]
+LEFT, RIGHT = [NAN, NAN, 1.0, math.inf, -math.inf, 2.0], [NAN, 1.0, NAN, 2.0, 1.0, 2.0]
+DIVIDENDS, DIVISORS = [7, -7, 7, -7, 6, -6, 0, 1, 1, -1], [2, 2, -2, -2, 3, 3, 5, -1, -2, 2]
+
+TIES = [
+    *ops("fmax", [args(tied(33), tied(33)), args(values(LEFT), values(RIGHT))], exact=True, checks=SMOOTH_EXACT),
+    *ops("fmin", [args(tied(33), tied(33)), args(values(LEFT), values(RIGHT))], exact=True, checks=SMOOTH_EXACT),
+    *ops(
+        "clamp",
+        [
+            args(tied(33), min=tied(33)),
+            args(tied(33), max=tied(33)),
+            args(tied(33), tied(33), tied(33)),
+            args(tied(33), 0.0, 1.0),
+            args(tied(33), min=0.0),
+            args(tied(33), max=0.0),
+            args(tied(33), 1.0, 0.0),
+        ],
+        exact=True,
+        checks=SMOOTH_EXACT,
+        layouts=(),
+    ),
+    *ops("clamp", [args(normal(9), 1, 4), args(normal(9), min=2), args(normal(9), max=2)], dtypes=("int64", "uint8")),
+]
+
+ZEROS = [
+    *ops("pow", [args(values(BASES), values(EXPONENTS))], exact=True, checks=SMOOTH_EXACT, layouts=()),
+    *ops("pow", [args(0.0, values([0.0, 2.0, -1.0, 0.5, 1.0]))], checks=SMOOTH_EXACT, layouts=()),
+    *ops("pow", [args(-2.0, values([2.0, -1.0, 3.0, 0.0]))], exact=True, checks=SMOOTH_EXACT, layouts=()),
+    *ops("pow", [args(base, values([2.0, -1.0, 3.0, 0.0])) for base in (0.5, -0.5)], checks=SMOOTH_EXACT, layouts=()),
+    *ops("pow", [args(values([0.0, 2.0, -1.0]), 0), args(values([0.0, 2.0, -1.0]), 1)], exact=True, layouts=()),
+    *ops(
+        "atan2",
+        [args(values([0.0, 1.0, 0.0, -0.0, -1.0, 2.0]), values([0.0, 0.0, -1.0, 1.0, 0.0, 1.0]))],
+        checks=SMOOTH_EXACT,
+        layouts=(),
+    ),
+    *ops("floor_divide", [args(values([1.0, -1.0, 0.0]), values([0.0, 0.0, 0.0]))], exact=True, checks=FORWARD),
+    *ops(
+        "div",
+        [args(values([5.3, -5.3]), values([2.0, 2.0]), rounding_mode=mode) for mode in ("floor", "trunc")],
+        exact=True,
+        checks=SMOOTH_EXACT,
+        layouts=(),
+    ),
+]
+
+# Quotients away from whole numbers, where the remainder jumps.
+REMAINDERS = [
+    case
+    for name in ("remainder", "fmod")
+    for case in ops(
+        name, [args(values([5.3, -5.3, 7.1, -2.2, 0.4]), values([2.0, 2.0, -3.0, -1.5, 1.0]))], checks=SMOOTH_EXACT
+    )
+]
+
+WHOLE_NUMBERS = [
+    *[
+        case
+        for mode in ("trunc", "floor")
+        for case in ops(
+            "div",
+            [
+                args(values(DIVIDENDS), values(DIVISORS), rounding_mode=mode),
+                args(values(DIVIDENDS), 2, rounding_mode=mode),
+            ],
+            dtypes=("int64", "int32"),
+            checks=FORWARD,
+        )
+    ],
+    *ops("floor_divide", [args(values(DIVIDENDS), values(DIVISORS)), args(values(DIVIDENDS), 3)], dtypes=("int64",)),
+    *ops("fmod", [args(values(DIVIDENDS), values(DIVISORS)), args(values(DIVIDENDS), -3)], dtypes=("int64",)),
+    *ops("remainder", [args(values(DIVIDENDS), -3), args(4, values(DIVISORS))], dtypes=("int64",)),
+    *ops("pow", [args(values([2, 1, -1, -1, 3, 0]), values([-1, -2, -3, -2, 2, 0]))], dtypes=("int64",)),
+    *ops("pow", [args(normal(9), 2), args(normal(9), 0), args(2, values([0, 1, 5, 3]))], dtypes=("int64", "int32")),
+    *ops("pow", [args(normal(9), 0.5), args(2.0, normal(9))], dtypes=("int64",), checks=FORWARD),
+    *ops("round", [args(normal(9, scale=100), decimals=d) for d in (2, 1, -1, -2)], checks=FORWARD),
+    *[
+        case
+        for name in (
+            "floor",
+            "ceil",
+            "trunc",
+            "round",
+            "signbit",
+            "abs",
+            "sign",
+            "square",
+            "isnan",
+            "isinf",
+            "isfinite",
+        )
+        for case in ops(name, [args(values([-2, -1, 0, 1, 2]))], dtypes=("int64", "int32"), checks=FORWARD)
+    ],
+    *ops("sign", [args(booleans(5))], checks=FORWARD),
+    *ops("nan_to_num", [args(normal(5))], dtypes=("int64",), checks=FORWARD),
+    *ops("eq", [args(values([-(2**63), 0, 2**63 - 1], "int64"), n) for n in (-(2**63), 2**63 - 1)], checks=FORWARD),
+    *ops(
+        "add",
+        [args(normal(5), n) for n in (2**62, -(2**63), 2**63 - 1, 2**63, 2**64 - 1)],
+        dtypes=("int64", "int32", "uint8"),
+    ),
+    *ops("add", [args(normal(5), normal(5), alpha=n) for n in (0, 1, 3)], dtypes=("int64",)),
+]
+
+MORE_ARGUMENTS = [
+    *ops("add", [args(normal(5), normal(5), alpha=n) for n in (0, 1, 2)]),
+    *ops("sub", [args(normal(5), normal(5), alpha=n) for n in (0, 1, 2)]),
+    *ops("acosh", [args(uniform(33, low=1.1, high=4.0)), args(special())], checks=SMOOTH_EXACT),
+    *ops("addcmul", [args(normal(3, 4), normal(3, 4), normal(3, 4))]),
+    *ops("addcdiv", [args(normal(3, 4), normal(3, 4), positive(3, 4))]),
+    *ops("addcdiv", [args(normal(3), values([1, 2, 3], "int64"), positive(3))], checks=FORWARD),
+    *ops("addcdiv", [args(normal(3), normal(3), values([1, 2, 3], "int64"))], checks=FORWARD),
+    *ops("lerp", [args(normal(3, 4), normal(3, 4), w) for w in (0.7, 0.5, -0.7, 1.0, 1.7)]),
+    *ops("lerp", [args(normal(9), normal(9), values([-2.0, -0.5, -0.4, 0.0, 0.4, 0.5, 0.6, 1.0, 1.5]))]),
+    # Counted from the nearer end: weight 1 gives the end exactly, however far away the start is.
+    *ops("lerp", [args(values([1e8, -1e8]), values([1.0, 3.0]), 1.0)]),
+    *ops("lerp", [args(values([1e8, -1e8]), values([1.0, 3.0]), values([1.0, 1.0]))]),
+    *ops("logit", [args(values([0.05, 0.1, 0.5, 0.95]), eps=0.2)], checks=SMOOTH_EXACT),
+    *ops("where", [args(values([[1, 0, 1], [0, 1, 1]], "bool"))], checks=FORWARD - {MEMORY_FORMAT}),
+    *ops("where", [args(booleans(5), 1.0, 0.0), args(booleans(5), 2, normal(5)), args(booleans(5), 2, 3)]),
+    *ops("nn.functional.prelu", [args(values([0.0, -0.0, 1.0, -1.0]), values([0.25]))], exact=True, layouts=()),
+]
+
+
+def by_keyword(torch: Any, x: Any, y: Any) -> Any:
+    """Operands under torch's names for them."""
+    return [
+        torch.add(input=x, other=y),
+        torch.add(x, other=y, alpha=2),
+        torch.mul(input=x, other=y),
+        torch.tanh(input=x),
+        torch.maximum(x, other=y),
+        torch.lt(input=x, other=y),
+        torch.pow(input=x, exponent=2),
+        torch.clamp(input=x, min=-0.5, max=0.5),
+        torch.where(condition=x > y, input=x, other=y),
+    ]
+
+
+def mixed_layouts(torch: Any, x: Any, y: Any) -> Any:
+    """Operands whose memory runs in different orders: the result takes the first one's."""
+    return [x.t() + y, y + x.t(), x.t() * x.t(), torch.add(x.t(), y[:1]), torch.where(y > 0, x.t(), y), -x.t()]
+
+
+KEYWORDS = [
+    *ops("operands by keyword", [args(normal(3, 4), normal(3, 4))], program=by_keyword),
+    *ops("mixed layouts", [args(normal(4, 3), normal(3, 4))], program=mixed_layouts, layouts=()),
+]
+
 # --- in-place writes and operators: programs ------------------------------------------------------------------------
 
 
@@ -324,9 +479,37 @@ ERRORS = [
     *refuses("nn.functional.gelu", [args(normal(3), approximate="cubic")]),
     *refuses("write to a leaf", [args(normal(3))], program=writes_to_leaf),
     *refuses("stale saved tensor", [args(normal(3)).naming("modified by an inplace operation")], program=stale),
-    *refuses("pow", [args(normal(3).to("int64"), -1)]),
+    *refuses("pow", [args(normal(3).to("int64"), -1), args(normal(3).to("int64"), -2)]),
+    *refuses(
+        "add", [args(normal(2, 3), normal(2)), args(normal(3), normal(2, 4)), args(normal(5, 1, 4), normal(3, 2))]
+    ),
+    *refuses("add", [args(normal(2, 3, 4), normal(5, 1, 4))]),
+    *refuses("where", [args(booleans(1), normal(3), normal(4)), args(booleans(2, 3), normal(3), normal(2, 4))]),
+    *refuses("where", [args(booleans(2, 3), normal(4), normal(1)), args(normal(3), normal(3), normal(3))]),
+    *refuses("add", [args(normal(3).to("int64"), n).naming("convert") for n in (2**64, -(2**63) - 1)]),
+    *refuses("sub", [args(normal(3), True), args(booleans(3), 1.0)]),
+    *[
+        case
+        for name in ("floor_divide", "remainder", "fmod")
+        for case in refuses(
+            name,
+            [
+                args(values([1, 2, 3], "int64"), values([1, 0, 2], "int64")).naming("ZeroDivisionError"),
+                args(values([1, 2], "int64"), 0).naming("ZeroDivisionError"),
+            ],
+        )
+    ],
+    *refuses("div", [args(values([1, 2], "int64"), values([1, 0], "int64"), rounding_mode="trunc")]),
+    *refuses("div", [args(values([1, 2], "int64"), values([1, 0], "int64"), rounding_mode="floor")]),
+    *refuses("sub", [args(normal(3).to("int64"), normal(3).to("int64"), alpha=0.5)]),
+    *refuses("sub", [args(normal(3), booleans(3)), args(booleans(3), normal(3))]),
+    *refuses("positive", [args(booleans(3))]),
+    *refuses("addcdiv", [args(*[normal(3).to(kind)] * 3).naming("Integer division") for kind in ("int64", "int32")]),
+    *refuses("tanh", [args([1.0]), args(1.0)]),
+    *refuses("add", [args([1.0], normal(2)).naming("Tensor", "list")]),
     *refuses("add", [args(normal(3).to("int64"), normal(3).to("int64"), alpha=0.5)]),
 ]
 
-CASES = [*unary(), *PARAMETERS, *binary(), *promotion(), *SCALARS, *PROGRAMS, *ERRORS]
+CASES = [*unary(), *PARAMETERS, *binary(), *promotion(), *SCALARS, *TIES, *ZEROS, *REMAINDERS, *WHOLE_NUMBERS]
+CASES += [*MORE_ARGUMENTS, *KEYWORDS, *PROGRAMS, *ERRORS]
 CASES += ops("Tensor.to", [args(normal(7, scale=50), named(kind)) for kind in KINDS[:-2]], checks=FORWARD)

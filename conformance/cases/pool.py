@@ -17,6 +17,7 @@ from conformance.cases import (
     Case,
     args,
     away_from,
+    booleans,
     distinct,
     filled,
     normal,
@@ -320,4 +321,130 @@ ERRORS = [
     ),
 ]  # fmt: skip
 
-CASES = [*maxima(), *exact(), *means(), *unpooling(), *layers(), *ERRORS]
+# Faults in one dimension only.
+VOLUME = normal(2, 3, 6, 6, 6)
+ERRORS += [
+    *refuses(
+        "nn.functional.max_pool2d",
+        [
+            args(IMAGE, 2, stride=(0, 1)),
+            args(IMAGE, 2, stride=(1, 0)), args(IMAGE, 2, stride=(1, -1)).naming("stride"),
+            args(IMAGE, 2, padding=(0, -1)), args(IMAGE, 2, padding=(-1, 0)), args(IMAGE, 2, dilation=(1, 0)),
+            args(IMAGE, (2, 4), padding=(2, 2)), args(IMAGE, (4, 2), padding=(2, 2)), args(IMAGE, 3, padding=2),
+            args(IMAGE, (7, 2)), args(IMAGE, (2, 7)), args(normal(2, 3, 6, 0), 2), args(normal(3, 0, 6), 2),
+            args(normal(0, 6, 6), 2), args(booleans(1, 4, 4), 2).naming("Bool"), args(IMAGE, -2).naming("kernel"), args(IMAGE, (2, -2)).naming("kernel"), args(IMAGE, (0, 2), stride=1), args(IMAGE, (2, 0), stride=1),
+        ],
+        label="in part",
+    ),
+    *refuses("nn.functional.max_pool1d", [args(normal(2, 0, 6), 2), args(normal(2, 3, 0), 2), args(normal(1, 2, 3, 6), 2)]),
+    *refuses("nn.functional.max_pool3d", [args(VOLUME, (2, 2, 7)), args(VOLUME, (7, 2, 2)), args(normal(2, 3, 6, 6, 0), 2)]),
+    *refuses("nn.functional.max_pool3d", [args(VOLUME, (2, 2)), args(normal(1, 2, 3, 6, 6, 6), 2)]),
+    *refuses(
+        "nn.functional.avg_pool2d",
+        [
+            args(IMAGE, 2, stride=(0, 1)), args(IMAGE, 2, stride=(1, 0)),
+            args(IMAGE, 2, padding=(0, -1)), args(IMAGE, (2, 4), padding=(2, 2)), args(IMAGE, 3, padding=2),
+            args(IMAGE, (7, 2)), args(IMAGE, (2, 7)), args(normal(2, 3, 6, 0), 2), args(booleans(1, 4, 4), 2).naming("Bool"),
+        ],
+        label="in part",
+    ),
+    *refuses("nn.functional.adaptive_avg_pool2d", [args(IMAGE, (2, -1)), args(IMAGE, (-1, 2)), args(normal(2, 3, 6, 0), 2)]),
+    *refuses("nn.functional.adaptive_avg_pool2d", [args(normal(2, 0, 6), (2, 2)), args(normal(1, 2, 3, 6, 6), 2)]),
+    *refuses("nn.functional.adaptive_max_pool2d", [args(normal(2, 3, 6, 0), 2), args(normal(1, 2, 3, 6, 6), 2)]),
+    *refuses("nn.functional.adaptive_avg_pool3d", [args(VOLUME, (2, 2)), args(normal(3, 6, 6), 2)]),
+    *refuses("nn.functional.adaptive_max_pool3d", [args(VOLUME, (2, 2)), args(normal(3, 6, 6), 2)]),
+    *refuses("nn.functional.adaptive_max_pool1d", [args(normal(2, 3, 6), (2, 2)), args(normal(2, 3, 0), 2)]),
+    *refuses(
+        "positions by hand",
+        [
+            args(normal(1, 1, 2, 2), values([[[[0, 3], [8, -1]]]], "int64"), n=2, kernel=2),
+            args(normal(2, 2), values([[0, 3], [8, 5]], "int64"), n=2, kernel=2),
+            args(normal(1, 1, 2, 2), values([[[[0, 3], [8, 5]]]], "int64"), n=2, kernel=2, size=(6, 4)),
+            args(normal(1, 1, 2, 2), values([[[[0, 3], [8, 5]]]], "int64"), n=2, kernel=2, size=(2, 4)),
+            args(normal(1, 1, 2, 2), values([[[[0, 3], [8, 5]]]], "int64"), n=2, kernel=2, size=(4, 6)),
+        ],
+        program=scattered,
+        label="in part",
+    ),
+]  # fmt: skip
+
+# Ties, nan and infinities, and dimensions that differ in every parameter.
+ODD = [[1.0, 1.0, float("nan"), 0.0, 2.0], [2.0, 0.0, 2.0, float("inf"), 2.0], [float("-inf"), -1.0, 0.0, 2.0, 1.0]]
+FIRST_WINS = [[3.0, 3.0, 3.0, 1.0], [3.0, 3.0, 1.0, 1.0], [0.0, -0.0, 0.0, -0.0]]
+UNEVEN = [
+    args(distinct(2, 3, 7, 9), (3, 2), stride=(2, 3), padding=(1, 0), dilation=(2, 1)),
+    args(distinct(2, 3, 7, 9), (2, 4), stride=(1, 2), padding=(0, 2), dilation=(3, 1), ceil_mode=True),
+    args(distinct(2, 3, 9, 7), (2, 3), stride=(3, 1), padding=(1, 1), dilation=(1, 2), ceil_mode=True),
+    args(distinct(3, 7, 9), (3, 2), padding=(1, 1)),
+    args(distinct(2, 3, 6, 6), 2, []),
+    args(distinct(2, 3, 6, 6), (2, 3), None),
+    args(distinct(0, 3, 6, 6), 2),
+    args(distinct(2, 3, 5, 5), 5, 1, 2),
+    args(distinct(2, 3, 5, 5), 4, 3, 2, 1, True),
+]
+UNEVEN_MEANS = [
+    args(normal(2, 3, 7, 9), (3, 2), stride=(2, 3), padding=(1, 0)),
+    args(normal(2, 3, 7, 9), (2, 4), stride=(1, 3), padding=(1, 2), ceil_mode=True),
+    args(normal(2, 3, 7, 9), (2, 4), stride=(1, 3), padding=(1, 2), ceil_mode=True, count_include_pad=False),
+    args(normal(2, 3, 9, 7), (4, 2), stride=(3, 1), padding=(2, 0), divisor_override=3),
+    args(normal(3, 7, 9), (3, 2), padding=(0, 1), count_include_pad=False),
+    args(normal(0, 3, 6, 6), 2),
+]
+
+
+def without_options() -> list[Case]:
+    """Every function with nothing but what it needs, and with one option at a time."""
+    cases: list[Case] = []
+    for n in (1, 2, 3):
+        x = distinct(*(2, 2, 6, 5, 6)[: n + 2])
+        rows = [args(x, 2), args(x, 3, stride=2), args(x, 3, padding=1), args(x, 3, 2, ceil_mode=True)]
+        means = [*rows, args(x, 3, padding=1, count_include_pad=False)]
+        cases += ops(f"nn.functional.avg_pool{n}d", means, checks=CHECKS - {SECOND}, layouts=(), label="one option")
+        rows += [args(x, 2, dilation=2), args(x, 2, return_indices=True)]
+        cases += ops(f"nn.functional.max_pool{n}d", rows, checks=CHECKS - {SECOND}, layouts=(), label="one option")
+        sizes = [args(x, 2), args(x, 3), args(x, 1), args(x, (6, 5, 6)[:n]), args(x, (2, None, 3)[:n])]
+        cases += ops(f"nn.functional.adaptive_avg_pool{n}d", [*sizes[:4], args(x, 7)], layouts=(), label="one option")
+        cases += ops(f"nn.functional.adaptive_max_pool{n}d", [*sizes[:4], args(x, 7)], layouts=(), label="one option")
+        cases += ops(
+            f"nn.functional.adaptive_max_pool{n}d", [args(x, 2, return_indices=True)], layouts=(), label="both"
+        )
+        cases += ops(f"nn.functional.adaptive_max_pool{n}d", [args(x, 2, True)], layouts=(), label="both by position")
+        if n > 1:
+            cases += ops(f"nn.functional.adaptive_avg_pool{n}d", sizes[4:], layouts=(), label="one option")
+        whole = positive(*(2, 2, 6, 5, 6)[: n + 2])
+        rows = [args(whole, 2, 3), args(whole, 2, 3, 2), args(whole, 2, 3, 2, True), args(whole, 3, 2)]
+        cases += ops(f"nn.functional.lp_pool{n}d", rows, checks=CHECKS - {SECOND}, layouts=(), label="one option")
+    return cases
+
+
+MORE = [
+    *without_options(),
+    *ops("nn.functional.max_pool2d", UNEVEN, label="uneven", layouts=(TRANSPOSED,)),
+    *ops("nn.functional.max_pool2d", [args(distinct(2, 3, 7, 9), (3, 2), stride=(2, 3), return_indices=True)]),
+    *ops("nn.functional.avg_pool2d", UNEVEN_MEANS, label="uneven", layouts=(TRANSPOSED,)),
+    *ops(
+        "nn.functional.max_pool2d",
+        [args(values([[data]]), 2, 1, 1, return_indices=True) for data in (ODD, FIRST_WINS)],
+        checks=CHECKS - {SECOND},
+        exact=True,
+        layouts=(),
+        label="ties and nan",
+    ),
+    *ops(
+        "nn.functional.adaptive_max_pool2d",
+        [args(values([[data]]), size, return_indices=True) for data in (ODD, FIRST_WINS) for size in (2, (3, 2))],
+        checks=CHECKS - {SECOND},
+        exact=True,
+        layouts=(),
+        label="ties and nan",
+    ),
+    *ops(
+        "nn.functional.max_pool2d",
+        [args(normal(1, 2, 5, 5), 2, 1, 1, 1, False, True)],
+        dtypes=("int64", "uint8"),
+        checks=FORWARD,
+    ),
+    *ops("nn.functional.avg_pool2d", [args(normal(1, 2, 6, 6), 2, 2)], dtypes=("int64",), checks=FORWARD),
+]
+
+CASES = [*maxima(), *exact(), *means(), *unpooling(), *layers(), *MORE, *ERRORS]

@@ -242,6 +242,111 @@ def norms() -> list[Case]:
     return cases
 
 
+NAN = float("nan")
+RAGGED = values([[1000.0, 0.0, -1000.0], [-500.0, -501.0, -2000.0], [0.0, 0.5, 90.0]])
+EVEN_FIELD = values([[2.0, -2.0, 0.0, 4.0], [0.0, 0.0, 0.0, 0.0]])
+
+
+def edges() -> list[Case]:
+    """Bools, numbers without dimensions, nothing at all, zeros, and values far apart."""
+    cases: list[Case] = []
+    rows = [
+        args(booleans(3, 4), dim=d, keepdim=k, dtype=named("bool")) for d, k in ((0, False), (1, True), ((0, 1), False))
+    ]
+    cases += ops("sum", rows, checks=FORWARD)
+    mask = values([[1, 0, 1], [1, 1, 1], [0, 0, 0]], "bool")
+    cases += ops(
+        "prod", [args(mask, dim=d, keepdim=k, dtype=named("bool")) for d, k in ((0, False), (1, True))], checks=FORWARD
+    )
+    cases += ops("nansum", [args(normal(3, 4), keepdim=True)])
+    for name in ("prod", "max", "min"):
+        cases += ops(name, [args(distinct(3, 4), 1, False), args(distinct(3, 4), 1, True)], layouts=KEEPING)
+    cases += ops("prod", [args(away_from(3, 4), 1, dtype=named("float64"))], checks=FIRST, layouts=())
+    for name in ("sum", "mean", "amax", "amin", "var", "logsumexp", "norm"):
+        along = None if name == "norm" else 0
+        cases += ops(name, [args(normal(), keepdim=True, dim=along)], checks=FORWARD if name == "var" else FIRST)
+    for name in ("mean", "var_mean", "std_mean", "var", "std"):
+        cases += ops(name, [args(normal(0, 3), dim=0), args(normal(3, 0), dim=1)], checks=FORWARD, layouts=())
+        cases += ops(name, [args(normal(2, 0, 3), dim=0)], checks=FIRST, layouts=())
+    # As many values as are taken off, or fewer: the divisor is 0, never negative.
+    for name in ("var", "std", "var_mean", "std_mean"):
+        rows = [args(normal(2, 3), dim=0, correction=c) for c in (2, 3)] + [args(normal(1, 3), dim=0)]
+        cases += ops(name, rows, checks=FIRST, layouts=(), label="no degrees of freedom")
+        cases += ops(name, [args(normal(5, 3), dim=0, correction=None)], layouts=KEEPING)
+        cases += ops(
+            name,
+            [args(normal(2, 3), dim=0), args(normal(1, 3), dim=0, correction=0)],
+            checks=FIRST,
+            layouts=(),
+            label="two",
+        )
+        cases += ops(
+            name, [args(normal(1, 3), dim=0, correction=1.5)], checks=FORWARD, layouts=(), label="half a degree"
+        )
+    cases += ops("std_mean", [args(filled(4, 3, value=2.5), dim=0)], checks=FIRST, layouts=())
+    cases += ops("var", [args(filled(4, 3, value=2.5), dim=0)], checks=FIRST, layouts=(), label="no deviation")
+    cases += ops("var", [args(normal(1_000, 2, offset=1e6), dim=0)], dtypes=("float64",), checks=FIRST)
+    cases += ops(
+        "logsumexp", [args(RAGGED, dim=1), args(RAGGED, dim=0), args(RAGGED, dim=1, keepdim=True)], layouts=KEEPING
+    )
+    cases += ops(
+        "logsumexp", [args(values([-INF, 1.0]), dim=0), args(values([-INF, -INF]), dim=0)], checks=FIRST, layouts=()
+    )
+    cases += ops("logsumexp", [args(normal(2, 0), dim=1), args(normal(2, 0), dim=0)], checks=FORWARD, layouts=())
+    # Norms of lines with zeros, of nothing, and of the orders where the formula changes.
+    for p in (0.5, 1, 1.5, 2, 2.5, 3):
+        cases += ops("norm", [args(EVEN_FIELD, p, 1), args(EVEN_FIELD, p, 0, True)], checks=FIRST, layouts=())
+    for p in (INF, -INF, 0, -1, -2):
+        cases += ops(
+            "norm", [args(away_from(3, 4), p, 1, True), args(away_from(4, 3), p)], checks=FIRST, layouts=KEEPING
+        )
+        cases += ops("linalg.vector_norm", [args(away_from(2, 3, 4), p, dim=(0, 2))], checks=FIRST, layouts=())
+    for p in (0, 0.5, 1, 2, 3):
+        cases += ops(
+            "linalg.vector_norm", [args(normal(0), p), args(normal(2, 0), p, dim=1)], checks=FORWARD, layouts=()
+        )
+    cases += ops(
+        "linalg.vector_norm", [args(normal(0, 3), p, dim=1) for p in (INF, -INF, -1)], checks=FORWARD, layouts=()
+    )
+    cases += ops("linalg.vector_norm", [args(normal(), p, dim=0) for p in (INF, -1, 2)], checks=FIRST, layouts=())
+    cases += ops("norm", [args(normal(3, 4), None), args(normal(3, 4), 2, 1, dtype=named("float64"))], checks=FIRST)
+    cases += ops("norm", [args(normal(3, 4), "fro", 1), args(normal(3, 4), None, 1)], checks=FIRST, layouts=())
+    # Reductions whose length is no multiple of anything, contiguous or strided.
+    for shape, dim in (((257, 3), 0), ((3, 257), 1), ((17, 2, 19), (0, 2)), ((5, 1, 33), (1, 2)), ((129,), 0)):
+        cases += ops("sum", [args(normal(*shape), dim=dim)], checks=FIRST)
+        cases += ops("amax", [args(distinct(*shape), dim=dim)], checks=FIRST, layouts=KEEPING)
+        cases += ops("mean", [args(normal(*shape), dim=dim)], dtypes=("float16", "float64"), checks=FIRST)
+    cases += ops("cumsum", [args(normal(3, 4), dim=1, dtype=named("int64"))], dtypes=("int32", "bool"), checks=FORWARD)
+    for zeros in ([0.0], [[0.0], [2.0]], [[1.0, 0.0, 1.0]], [[1.0, 1.0], [2.0, 3.0]]):
+        cases += ops("cumprod", [args(values(zeros), dim=0), args(values(zeros), dim=-1)], layouts=())
+        cases += ops("prod", [args(values(zeros)), args(values(zeros), dim=-1)], checks=FIRST, layouts=())
+    cases += ops(
+        "cumprod", [args(values(0.0), dim=0), args(values([[0.0, 2.0], [3.0, 0.0], [1.0, 4.0]]), dim=0)], layouts=()
+    )
+    cases += ops(
+        "cumprod",
+        [args(values([[[1.0, 0.0], [2.0, 3.0]], [[0.0, 1.0], [4.0, 5.0]]]), dim=d) for d in (0, 1, 2)],
+        layouts=(),
+    )
+    for name in ("argmax", "argmin", "max", "min"):
+        cases += ops(name, [args(values(3.0), 0), args(values(3.0), -1, True)], checks=FORWARD, layouts=())
+    cases += ops(
+        "aminmax", [args(values(3.0), dim=0), args(values(3.0)), args(normal(0, 3), dim=1)], checks=FORWARD, layouts=()
+    )
+    cases += ops("aminmax", [args(normal(1, 3), dim=0), args(normal(1))], checks=FORWARD, layouts=())
+    for name in ("amax", "amin"):
+        cases += ops(
+            name, [args(distinct(3, 4), ()), args(distinct(3, 4), []), args(normal(0, 3), 1)], checks=FIRST, layouts=()
+        )
+    for name in ("all", "any", "sum", "mean"):
+        cases += ops(name, [args(tied(2, 3, 4), dim=(0, 2), keepdim=True)], checks=FORWARD)
+    cases += ops(
+        "Tensor.sum_to_size", [args(normal(2, 3, 4, 5), *size) for size in ((1, 4, 1), (3, 1, 5), (1, 3, 1, 5))]
+    )
+    cases += ops("Tensor.sum_to_size", [args(normal(2, 3), [1, 3])], layouts=(), label="sizes in a list")
+    return cases
+
+
 def into_out(torch: Any, x: Any) -> Any:
     """`out=` is written, resized where it is empty, and decides the type where none is given."""
     long = torch.zeros(4, dtype=torch.float64)
@@ -270,6 +375,24 @@ PROGRAMS = [
 ]
 
 ERRORS = [
+    *refuses("mean", [args(normal(3), keepdim=True).naming("keepdim")]),
+    *refuses("mean", [args(normal(3), dtype=named("int64")).naming("Optional dtype", "Long")], label="optional"),
+    *refuses("mean", [args(normal(3)).naming("Input dtype", "Long")], dtype="int64"),
+    *refuses("prod", [args(normal(3), keepdim=True).naming("prod")]),
+    *refuses("max", [args(normal(3), keepdim=True).naming("max"), args(normal(2), normal(3))]),
+    *refuses("max", [args(normal(0), dim=0)]),
+    *refuses("var", [args(normal(3)).naming("std and var only support")], dtype="int64"),
+    *refuses("std", [args(normal(3)).naming("std and var only support")], dtype="int64"),
+    *refuses("std_mean", [args(normal(3)).naming("std_mean only support")], dtype="int64"),
+    *refuses("argmin", [args(normal(0)).naming("argmin"), args(normal(2, 0), dim=1).naming("argmin")]),
+    *refuses("amax", [args(normal(0, 3), dim=0), args(normal(0, 3), dim=()), args(normal(0, 3), dim=(0, 1))]),
+    *refuses("linalg.vector_norm", [args(normal(0), p) for p in (INF, -INF, -1)]),
+    *refuses("linalg.vector_norm", [args(normal(0, 2), INF, dim=()), args(normal(2, 0), -INF, dim=(0, 1))]),
+    *refuses(
+        "linalg.vector_norm", [args(normal(2, 0, 3), INF, dim=1), args(normal(3).to("float64"), dtype=named("float32"))]
+    ),
+    *refuses("Tensor.sum_to_size", [args(normal(2, 3), 4, 2, 3), args(normal(2, 3), 2, 2)]),
+    *refuses("aminmax", [args(normal(3, 0), dim=1), args(normal(0, 3), dim=0), args(normal(3), dim=1)]),
     *refuses(
         "sum",
         [
@@ -319,4 +442,4 @@ ERRORS = [
     *refuses("Tensor.sum_to_size", [args(normal(2, 3), 2), args(normal(3), 1, 1, 3)]),
 ]
 
-CASES = [*sums(), *variances(), *products(), *running(), *extremes(), *norms(), *PROGRAMS, *ERRORS]
+CASES = [*sums(), *variances(), *products(), *running(), *extremes(), *norms(), *edges(), *PROGRAMS, *ERRORS]

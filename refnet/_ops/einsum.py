@@ -37,7 +37,7 @@ def _contract(equation: str, operands: tuple[Any, ...]) -> Any:
         lambda: f"einsum(): the first argument must be the equation, a string, not {type(equation).__name__}",
         TypeError,
     )
-    check(len(operands) > 0, lambda: "einsum(): must provide at least one operand")
+    check(len(operands) > 0, lambda: "einsum(): must provide at least one operand", ValueError)
     for position, operand in enumerate(operands, 1):
         expect_tensor(operand, "einsum", "operands", position)
     left, arrow, right = equation.replace(" ", "").partition("->")

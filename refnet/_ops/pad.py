@@ -22,8 +22,9 @@ def _replicate(xp: Any, n: int, before: int, after: int) -> Array:
 
 
 def _circular(xp: Any, n: int, before: int, after: int) -> Array:
-    """Positions that come in again at the other side."""
-    return xp.arange(-before, n + after) % n
+    """Positions that come in again at the other side, of what cropping leaves."""
+    first, left = max(-before, 0), n + min(before, 0) + min(after, 0)
+    return first + xp.arange(-max(before, 0), left + max(after, 0)) % left
 
 
 _POSITIONS = {"reflect": _reflect, "replicate": _replicate, "circular": _circular}
@@ -85,9 +86,9 @@ def _check_border(input: Any, pads: tuple[int, ...], sides: list[tuple[int, int]
         n, most = input.shape[d], max(sides[d])
         check(
             mode != "reflect" or most < n,
-            lambda d=d, n=n: (
-                "Argument #4: Padding size should be less than the corresponding input dimension, but got: padding "  # type: ignore[misc]
-                f"{sides[d]} at dimension {d} of input {list(input.shape)}"
+            lambda d=d: (
+                f"Argument #{2 * (input.ndim - d) + 2}: Padding size should be less than the corresponding input "  # type: ignore[misc]
+                f"dimension, but got: padding {sides[d]} at dimension {d} of input {list(input.shape)}"
             ),
         )
         check(

@@ -107,8 +107,12 @@ def _number(x: Any, compute: Any) -> Any:
     if isinstance(x, numpy.generic):
         x = x.item()
     if compute.kind in "iu" and not isinstance(x, bool):
-        check(-(2**63) <= x < 2**63, lambda: f"value cannot be converted to type int64_t without overflow: {x}")
-        return int(numpy.int64(x).astype(compute))  # wraps, as torch's does
+        check(
+            -(2**63) <= x < 2**64,
+            lambda: f"value cannot be converted to type int64_t without overflow: {x}",
+            OverflowError,
+        )
+        return int(numpy.int64((x + 2**63) % 2**64 - 2**63).astype(compute))  # wraps, as torch's does
     return float(x) if compute.kind == "f" else x
 
 
@@ -170,17 +174,24 @@ def add(xp: Any, x: Array, y: Array, *, alpha: Any = 1) -> Array:
 add.vjp(x=lambda g: g, y=lambda g, alpha: g if alpha == 1 else g * alpha)
 
 
-@Pointwise
+class _Subtraction(Pointwise):
+    """`sub` takes no bool, be it a tensor or a Python number, whatever the other operand is."""
+
+    def run(self, xp: Any, inputs: tuple[Any, ...], params: dict[str, Any]) -> Array:
+        for x in inputs:
+            check(
+                not isinstance(x, bool) and getattr(x, "dtype", None) is not _dtype.bool_,
+                lambda: (
+                    "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert "
+                    "a mask, use the `~` or `logical_not()` operator instead."
+                ),
+            )
+        return super().run(xp, inputs, params)
+
+
+@_Subtraction
 def sub(xp: Any, x: Array, y: Array, *, alpha: Any = 1) -> Array:
     """out = x - alpha y        dL/dx = g        dL/dy = -alpha g"""
-    for operand in (x, y):
-        check(
-            getattr(operand, "dtype", None) is not _BOOL,
-            lambda: (
-                "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert "
-                "a mask, use the `~` or `logical_not()` operator instead."
-            ),
-        )
     _check_alpha(xp, x, y, alpha)
     return xp.subtract(x, y if alpha == 1 else y * alpha)
 

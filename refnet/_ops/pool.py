@@ -195,7 +195,9 @@ def window_share(
 
 
 def _divided(total: Array, divisor: Any) -> Array:
-    """total / divisor in the type of total."""
+    """total / divisor in the type of total: whole numbers are rounded towards zero."""
+    if total.dtype.kind != "f":
+        return (total / divisor).astype(total.dtype)
     total /= divisor.astype(total.dtype) if hasattr(divisor, "astype") else divisor
     return total
 

@@ -99,18 +99,17 @@ def sum(input: Any, dim: Any = MISSING, keepdim: bool = False, *, dtype: Any = N
     return into(out, _sum(input, dims=dims, keepdim=keepdim), "sum")
 
 
-def nansum(input: Any, dim: Any = MISSING, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
+def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
     """The sum of input over `dim` with nan counted as 0, also in the gradient.
 
     >>> import refnet
     >>> refnet.nansum(refnet.tensor([1.0, float("nan")]))
     tensor(1.)
     """
-    _refuse_keepdim_alone(dim, keepdim, "nansum")
     expect_tensor(input, "nansum")
     if input.dtype.is_floating_point:
         input = where(isnan(input), 0.0, input)
-    return sum(input, None if dim is MISSING else dim, keepdim, dtype=dtype, out=out)
+    return sum(input, dim, keepdim, dtype=dtype, out=out)
 
 
 @Primitive

@@ -71,7 +71,7 @@ def _along(primitive: Primitive, input: Any, dim: Any, dtype: Any, out: Any, nam
     if dtype is not None:
         input = input.to(_dtype.check_dtype(dtype, name))
     d = dim_of(dim, input.ndim)
-    last = name == "log_softmax" and d == input.ndim - 1
+    last = d >= input.ndim - 1  # a number counts as one of one dimension
     check(
         input.dtype.is_floating_point,
         lambda: f"\"{name}_{'lastdim_' if last else ''}kernel_impl\" not implemented for '{type_name(input.dtype)}'",

@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sample", type=int, metavar="N", help="only N mutants, the same N every time")
     parser.add_argument("--seed", type=int, default=0, help="which N (%(default)s)")
     parser.add_argument("--cases", type=int, metavar="N", help="at most N cases a mutant, the most different ones")
+    parser.add_argument("--unexplained", action="store_true", help="do not try survivors with a reason again")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="trials at a time (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("reports/mutation"), help="folder of the report (%(default)s)")
     parser.add_argument("--list", action="store_true", help="list the mutants instead of trying them")
@@ -52,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace, candidate: str, chosen: Sequence[tuple[Path, object]], root: Path) -> int:
-    from conformance.prove.mutation.mutants import read
+    from conformance.prove.mutation.mutants import Mutant, Source, read
 
     if options.list:
         for path, _ in chosen:
@@ -79,6 +80,10 @@ def _run(options: argparse.Namespace, candidate: str, chosen: Sequence[tuple[Pat
             seen = ", ".join(f"{n} {status}" for status, n in counts.most_common())
             _say(f"{done}/{total} mutants, {rate:.1f}/s, {(total - done) / rate:.0f} s left: {seen}")
 
+    def explained(mutant: Mutant, source: Source) -> bool:
+        line = source.text.splitlines()[mutant.line - 1].strip() if options.unexplained else ""
+        return options.unexplained and survivors.reason_for(mutant, line, reasons) is not None
+
     campaign = Campaign(
         candidate,
         list(chosen),  # type: ignore[arg-type]  # pairs of a path and a target
@@ -89,6 +94,7 @@ def _run(options: argparse.Namespace, candidate: str, chosen: Sequence[tuple[Pat
         options.sample,
         options.seed,
         options.cases,
+        explained,
         _say,
         tick,
     )

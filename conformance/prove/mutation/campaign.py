@@ -66,6 +66,7 @@ class Campaign:
     sample: int | None = None
     seed: int = 0
     most: int | None = None  # cases per mutant
+    explained: Callable[[Mutant, Source], bool] = lambda mutant, source: False  # has a reason to survive
     say: Callable[[str], None] = lambda text: None
     tick: Callable[[Result, int, int], None] = lambda result, done, total: None
     sources: dict[Path, Source] = field(default_factory=dict)
@@ -91,7 +92,8 @@ class Campaign:
             digest = self._digest(target)
             waiting = []
             for path, mutant in mutants:
-                known = self.journal.known(mutant.id, self.sources[path].digest, digest)
+                source = self.sources[path]
+                known = self.journal.known(mutant.id, source.digest, digest, self.explained(mutant, source))
                 if known is None:
                     waiting.append((path, mutant))
                 else:

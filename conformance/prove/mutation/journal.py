@@ -26,13 +26,18 @@ class Journal:
                     continue  # the last line of a run that was killed while writing
                 self.entries[(entry["mutant"], entry["source"])] = entry
 
-    def known(self, mutant: str, source: str, cases: str) -> tuple[Outcome, tuple[str, ...]] | None:
-        """The outcome of an earlier run, with the cases that execute the mutant; None when it has to be tried."""
+    def known(
+        self, mutant: str, source: str, cases: str, explained: bool = False
+    ) -> tuple[Outcome, tuple[str, ...]] | None:
+        """The outcome of an earlier run, with the cases that execute the mutant; None when it has to be tried.
+
+        A survivor that is `explained` is not tried again, whatever the cases.
+        """
         entry = self.entries.get((mutant, source))
         if entry is None:
             return None
         outcome = Outcome(**entry["outcome"])  # type: ignore[arg-type]  # written by `add`
-        if outcome.status in (SURVIVED, UNCOVERED) and entry["cases"] != cases:
+        if outcome.status in (SURVIVED, UNCOVERED) and entry["cases"] != cases and not explained:
             return None
         if outcome.category == HARNESS:
             return None

@@ -61,10 +61,12 @@ class Dropout3d(_Dropout):
 class AlphaDropout(_Dropout):
     """Dropout for SELU networks: see `refnet.nn.functional.alpha_dropout`."""
 
-    _function = staticmethod(alpha_dropout)
+    def forward(self, input: Any) -> Any:
+        return alpha_dropout(input, self.p, self.training)  # never in place, as in torch
 
 
 class FeatureAlphaDropout(_Dropout):
     """`AlphaDropout` of whole channels: see `refnet.nn.functional.feature_alpha_dropout`."""
 
-    _function = staticmethod(feature_alpha_dropout)
+    def forward(self, input: Any) -> Any:
+        return feature_alpha_dropout(input, self.p, self.training)  # never in place, as in torch
