@@ -27,7 +27,7 @@ conform: $(VENV)/.conform  ## compare refnet with torch, write reports/latest; C
 prove: $(VENV)/.conform  ## is the harness right? legitimate implementations, planted faults, torch's gradients, mutants
 	$(BIN)/python -m conformance.prove
 	$(BIN)/python -m conformance.derivatives
-	$(BIN)/python -m conformance.prove.mutation --sample $(MUTANTS)
+	$(BIN)/python -m conformance.prove.mutation --sample $(MUTANTS) --at-least 85
 
 test: $(VENV)/.dev  ## run the tests in parallel; TEST_ARGS="-k tape" selects
 	$(PYTEST) -n $(WORKERS) $(TEST_ARGS)

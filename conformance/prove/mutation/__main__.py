@@ -1,6 +1,7 @@
 """The command `python -m conformance.prove.mutation`.
 
-Exit status: 0 every mutant is caught or has a reason, 1 a case is missing, 2 wrong usage, 3 stopped before the end.
+Exit status: 0 every mutant (or the share of `--at-least`) is caught or has a reason, 1 cases are missing, 2 wrong usage,
+3 stopped before the end.
 """
 
 import argparse
@@ -48,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--unexplained", action="store_true", help="do not try survivors with a reason again")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="trials at a time (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("reports/mutation"), help="folder of the report (%(default)s)")
+    parser.add_argument(
+        "--at-least", type=float, default=100.0, metavar="PERCENT", help="the score that is enough (%(default)g)"
+    )
     parser.add_argument("--list", action="store_true", help="list the mutants instead of trying them")
     return parser
 
@@ -113,7 +117,7 @@ def _run(options: argparse.Namespace, candidate: str, chosen: Sequence[tuple[Pat
     print(f"report: {options.out / 'mutation.md'}")
     if not complete:
         return 3
-    return 1 if any(row.missed for row in rows) else 0
+    return 0 if 100 * report.score(rows) >= options.at_least else 1
 
 
 def _say(text: str) -> None:
