@@ -179,13 +179,12 @@ class _Floats:
     # --- numbers -------------------------------------------------------------------------------------------------
 
     def measure(self) -> None:
-        """Errors, and z in units of u |t|. Only elements that are finite on all sides differ by a number."""
+        """Errors, and the part of A that is known. Only elements that are finite on all sides differ by a number."""
         self.finite = numpy.isfinite(self.c) & numpy.isfinite(self.t) & ~self.excused
         self.error = numpy.where(self.finite, numpy.abs(self.c - self.t), 0.0)
         self.magnitude = numpy.where(self.finite, numpy.abs(self.t), 0.0)
         eta = float(ml_dtypes.finfo(self.dtype).smallest_subnormal)
         self.a = numpy.where(self.magnitude > 0, numpy.maximum(self.u * self.magnitude, eta / 2), 0.0)
-        self.z = numpy.where(self.error > 0, self.error / self.a, 0.0)
 
     def screened(self) -> Verdict | None:
         """What needs no scale: within 8 u |t| of the oracle, or within what torch's own error already allows.
@@ -193,10 +192,11 @@ class _Floats:
         E^2 is a mean over 4 probes, one of them this very sample: A^2 >= (u t)^2 + (r - t)^2 / 8, whatever the other
         probes say. At a jump A is not the rule, and r - t may be the jump: there it has to be ordinary.
         """
-        self.settled = self.z <= LAMBDA
         torch = numpy.abs(self.r - self.t)
-        ordinary = (torch <= ORDINARY * self.u * self.magnitude) & (self.dtype != numpy.float64)
-        self.settled |= ordinary & (self.error**2 <= LAMBDA**2 * (self.a**2 + torch**2 / 8))
+        ordinary = self.finite & (torch <= ORDINARY * self.u * self.magnitude) & (self.dtype != numpy.float64)
+        self.a = numpy.hypot(self.a, numpy.where(ordinary, torch, 0.0) / math.sqrt(8))
+        self.z = numpy.where(self.error > 0, self.error / self.a, 0.0)
+        self.settled = self.z <= LAMBDA
         grade = AS_GOOD_AS_TORCH
         if not self.error.any():
             grade = EXACT

@@ -6,6 +6,7 @@ from typing import Any
 
 from conformance.record import BAD, KNOWN, PASS, STATUSES, UNSUPPORTED
 from conformance.run import Outcome
+from conformance.verdict import FLUSHED, WITHIN_BOUND, Closeness
 
 SHOWN = 50  # failures written out; the rest are in records.csv
 
@@ -28,6 +29,8 @@ def summary(outcome: Outcome, frame: Any, about: dict[str, Any]) -> str:
         families=_families(frame),
         failures=failures.head(SHOWN).to_dict("records"),
         more=max(len(failures) - SHOWN, 0),
+        closer=_closer(frame[(frame["status"] == PASS) & frame["rms_z"].notna()]),
+        notable=_notable(frame[frame["status"] == PASS]),
         known=_reasons(frame[frame["status"] == KNOWN]),
         unsupported=_reasons(frame[frame["status"] == UNSUPPORTED]),
         widest=_widest(frame),
@@ -72,6 +75,32 @@ def _families(frame: Any) -> str:
         table[kind] = (kinds == kind).groupby(frame["family"].astype(str)).sum()
     found: str = table.to_markdown()
     return found
+
+
+def _closer(frame: Any) -> str:
+    """Who is closer to the oracle, family by family; equal bits are left out."""
+    import pandas
+
+    differing = frame[~frame["identical"].astype(bool)]
+    if differing.empty:
+        return "Every floating result has torch's own bits."
+    who = [
+        Closeness(rms_z=a, torch_rms_z=b).who for a, b in zip(differing["rms_z"], differing["torch_rms_z"], strict=True)
+    ]
+    table = pandas.crosstab(differing["family"].astype(str), pandas.Series(who, index=differing.index, name="closer"))
+    names = [name for name in ("candidate", "tied", "torch") if name in table.columns]
+    found: str = table[names].to_markdown()
+    return found
+
+
+def _notable(frame: Any) -> str:
+    """What passes and yet deserves a look: within the bound, flushed, or void."""
+    chosen = frame[frame["grade"].isin([WITHIN_BOUND, FLUSHED]) | (frame["category"] == "void")]
+    if chosen.empty:
+        return ""
+    rows = [(r.case, r.check, r.tensor, r.grade, r.category, f"{r.z:.3g}") for r in chosen.head(SHOWN).itertuples()]
+    more = f"\n\n... and {len(chosen) - SHOWN} more in `records.csv`." if len(chosen) > SHOWN else ""
+    return _table(rows, ["case", "check", "tensor", "grade", "category", "z"]) + more
 
 
 def _reasons(frame: Any) -> str:
