@@ -252,10 +252,16 @@ class _Floats:
         return (self.z > LAMBDA) & ~self.flushed & ~self.settled
 
     def match_branches(self, scale: Scale) -> None:
-        """At a jump E and M hold the jump itself: what counts is the distance to the nearest branch."""
+        """At a jump E and M hold the jump itself: what counts is the distance to the nearest branch.
+
+        Not where torch is nowhere near the oracle (a gradient that is zero but for rounding): there is nothing to match.
+        """
+        if self.void():
+            self.jumps = {}
+            return
         ratio = typical_ratio(self.magnitude, scale, self.dtype)
         flat_z, c, r = self.z.reshape(-1), self.c.reshape(-1), self.r.reshape(-1)
-        for place, values in scale.jumps.items():
+        for place, values in self.jumps.items():
             if not self.settled.reshape(-1)[place] and self.finite.reshape(-1)[place]:
                 flat_z[place] = distance_to_branch(float(c[place]), values, float(r[place]), ratio, self.u)
                 if flat_z[place] <= LAMBDA:
