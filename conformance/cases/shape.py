@@ -101,6 +101,7 @@ def views() -> list[Case]:
         ],
     )
     cases += ops("chunk", [args(normal(7, 2), 3), args(normal(2, 7), 4, dim=1), args(normal(6), 2), args(normal(3), 5)])
+    cases += ops("chunk", [args(normal(0, 3), 2), args(normal(3, 0), 3, 1)])
     windows = [
         args(normal(9), (3, 4), (1, 2)),
         args(normal(12), (2, 3), (3, 1), 2),

@@ -350,11 +350,11 @@ def split(input: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, .
 
 
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
-    """input cut along `dim` into at most `chunks` pieces of ceil(n / chunks): views."""
+    """input cut along `dim` into at most `chunks` pieces of ceil(n / chunks), views; nothing is cut into all of them."""
     check(input.ndim > 0, lambda: "chunk expects at least a 1-dimensional tensor")
     check(chunks > 0, lambda: f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     n = input.shape[dim_of(dim, input.ndim)]
-    return split(input, max(-(-n // chunks), 1), dim)
+    return split(input, -(-n // chunks) if n else [0] * chunks, dim)
 
 
 @View
