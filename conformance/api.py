@@ -132,11 +132,18 @@ def _array(value: Any) -> Array:
 
 
 def _is_array(value: Any) -> bool:
-    return isinstance(value, numpy.ndarray) or hasattr(value, "__dlpack__")
+    return isinstance(value, numpy.ndarray | numpy.generic) or hasattr(value, "__dlpack__")
+
+
+def _leaves(value: Any) -> list[Any]:
+    """What stands in lists and tuples, however deep."""
+    return [leaf for item in value for leaf in _leaves(item)] if isinstance(value, list | tuple) else [value]
 
 
 def _given(value: Any) -> Any:
-    """An array as a recipe that always draws just it."""
+    """An array as a recipe that always draws just it, in lists and tuples too."""
+    if isinstance(value, list | tuple):
+        return type(value)([_given(item) for item in value])
     if not _is_array(value):
         return value
     array = _array(value)
@@ -145,7 +152,7 @@ def _given(value: Any) -> Any:
 
 def _case(reference: Reference, args: tuple[Any, ...], params: dict[str, Any], order: bool, exact: bool) -> Case:
     arguments = Arguments(tuple(map(_given, args)), {name: _given(value) for name, value in params.items()})
-    arrays = [_array(value) for value in (*args, *params.values()) if _is_array(value)]
+    arrays = [_array(leaf) for leaf in _leaves([*args, *params.values()]) if _is_array(leaf)]
     dtypes = [array.dtype.name for array in arrays if is_floating(array)]
     if isinstance(reference, str):
         operation = Operation(re.sub(r"^(torch\.)", "", reference))

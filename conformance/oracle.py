@@ -195,6 +195,9 @@ class Truth:
         """The scales of the sample after `lower`, kept on disk."""
         known = (self.references, self.truths) if lower is same else None
         compute = partial(probe, self._arrays, *_sides(), self._probed_dtype, lower, known)
+        program = self.case.operation.program
+        if program is not None and "<" in getattr(program, "__qualname__", "<"):
+            return compute()  # a lambda or a closure: no source says all that it depends on
         return cached(lambda: self._fingerprint(purpose), compute)
 
     @property

@@ -80,3 +80,20 @@ def test_a_verdict_prints_its_evidence() -> None:
     text = str(judge(wrong, "tanh", X))
     for part in ("FAIL", "1 of 24 elements", "[2, 3]", "torch", "oracle", "z =", "allowed", "closer to the truth"):
         assert part in text
+
+
+def test_arrays_stand_in_lists_and_scalars_are_arrays() -> None:
+    assert_conforms(numpy.concatenate([X, X]), "cat", ([X, X],))
+    assert_conforms(numpy.tanh(numpy.float32(0.3)), "tanh", numpy.float32(0.3))
+
+
+def test_references_that_look_alike_have_scales_of_their_own() -> None:
+    """The first one cancels, and would excuse anything."""
+    y = RNG.uniform(1, 2, 64).astype("float32")
+    wrong = (numpy.cumsum(y.astype(float)) * 1.0001).astype("float32")
+
+    def cancelling(k: float) -> Any:
+        return lambda a: torch.cumsum(a * k, 0) - torch.cumsum(a * (k - 1), 0)
+
+    judge(wrong, cancelling(1e4), y)
+    assert not judge(wrong, cancelling(1.0), y).ok
