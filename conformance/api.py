@@ -59,8 +59,8 @@ def judge(
     exact
         NaN, infinities and signed zeros must be torch's own.
 
-    Returns the `Verdict`; `print` it to read the evidence. Raises ValueError where the question makes no sense, and what
-    torch raises where torch refuses the inputs.
+    Returns the `Verdict`; `print` it to read the evidence. Raises ValueError where the question makes no sense, or where
+    torch refuses the inputs.
     """
     mine = _array(candidate)
     args = inputs if isinstance(inputs, tuple | list) else (inputs,)

@@ -25,6 +25,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from conformance.aten import COMPOSITE, EXACT, SUMMING
 from conformance.candidates.torch import Oracle
 from conformance.draw import Array
+from conformance.moves import hashed
 from conformance.scale import unit
 
 
@@ -95,19 +96,12 @@ class Disturbed(TorchDispatchMode):  # type: ignore[misc]  # torch's class is no
         return torch.from_numpy(numpy.asarray(array + numpy.where(finite == 0, 0.0, step)))
 
 
-def _noise(magnitude: Array, seed: int) -> Array:
-    """Numbers in [-1, 1), a function of the magnitude and the seed (splitmix64)."""
-    z = magnitude.view(numpy.uint64).copy()
-    z += numpy.uint64(seed * 0x9E3779B97F4A7C15 % 2**64)
-    z ^= z >> _30
-    z *= _MIX[0]
-    z ^= z >> _27
-    z *= _MIX[1]
-    return (z >> _11).astype(numpy.float64) * 2.0**-52 - 1.0
+def _noise(array: Array, seed: int) -> Array:
+    """Numbers in [-1, 1), a function of the magnitude and the seed."""
+    return (hashed(array, seed) >> _11).astype(numpy.float64) * 2.0**-52 - 1.0
 
 
-_11, _27, _30 = numpy.uint64(11), numpy.uint64(27), numpy.uint64(30)
-_MIX = (numpy.uint64(0xBF58476D1CE4E5B9), numpy.uint64(0x94D049BB133111EB))
+_11 = numpy.uint64(11)
 
 
 def _rounds(x: Any) -> bool:

@@ -42,13 +42,20 @@ def to_float32(array: Array) -> Array:
         return array.astype(numpy.float32)
 
 
-def _noise(array: Array, seed: int) -> Array:
-    """64 random bits per element, a function of the element's magnitude and the seed (splitmix64)."""
-    bits = numpy.atleast_1d(numpy.abs(array.astype(numpy.float64))).view(numpy.uint64)
-    z = bits + numpy.uint64((seed * 0x9E3779B97F4A7C15) % 2**64)
-    z = (z ^ (z >> numpy.uint64(30))) * numpy.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> numpy.uint64(27))) * numpy.uint64(0x94D049BB133111EB)
-    return (z ^ (z >> numpy.uint64(31))).reshape(array.shape)
+def hashed(array: Array, seed: int) -> Array:
+    """64 random bits per element, a function of the element's magnitude at float64 and the seed (splitmix64)."""
+    z = numpy.asarray(numpy.abs(array.astype(numpy.float64))).view(numpy.uint64)
+    z += numpy.uint64(seed * 0x9E3779B97F4A7C15 % 2**64)
+    z ^= z >> _30
+    z *= _MIX[0]
+    z ^= z >> _27
+    z *= _MIX[1]
+    z ^= z >> _31
+    return z
+
+
+_27, _30, _31 = numpy.uint64(27), numpy.uint64(30), numpy.uint64(31)
+_MIX = (numpy.uint64(0xBF58476D1CE4E5B9), numpy.uint64(0x94D049BB133111EB))
 
 
 def move_by_steps(array: Array, seed: int) -> Array:
@@ -65,7 +72,7 @@ def move_by_steps(array: Array, seed: int) -> Array:
     sign_bit = integer.type(numpy.iinfo(integer).min)
     bits = numpy.asarray(array.view(integer))
     magnitude = bits & ~sign_bit
-    steps = (_noise(array, seed) % numpy.uint64(2 * STEPS + 1)).astype(integer) - integer.type(STEPS)
+    steps = (hashed(array, seed) % numpy.uint64(2 * STEPS + 1)).astype(integer) - integer.type(STEPS)
     top = numpy.asarray(ml_dtypes.finfo(array.dtype).max, dtype=array.dtype).view(integer)
     movable = (magnitude > STEPS) & (magnitude <= top - STEPS)
     moved = numpy.where(movable, magnitude + steps, magnitude) | (bits & sign_bit)
@@ -76,7 +83,7 @@ def move_inside_rounding(array: Array, seed: int) -> Array:
     """Every number at float64, moved by less than half a step of its own dtype: it would round back."""
     if not is_floating(array):
         return array
-    share = (_noise(array, seed) >> numpy.uint64(11)).astype(numpy.float64) / 2.0**53 - 0.5  # in [-1/2, 1/2)
+    share = (hashed(array, seed) >> numpy.uint64(11)).astype(numpy.float64) / 2.0**53 - 0.5  # in [-1/2, 1/2)
     x = array.astype(numpy.float64)
     with numpy.errstate(all="ignore"):
         _, exponent = numpy.frexp(x)

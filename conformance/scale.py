@@ -6,9 +6,10 @@
     D   how far t moves when every input moves inside its own rounding interval: conditioning
     M   how far t moves when every operation on the way is rounded at random (`monte_carlo.py`)
     Q   the error of adding the terms of the element one after the other at the dtype (`naive_sum_error`)
+    N   as M, with every sum on the way added term after term; tried last, as it costs most
 
     A^2 = (u t)^2 + (E^2 + e^2 S^2) / 2 + M^2 + eta^2,    S^2 = D^2 + M^2 + (u t)^2,    e^2 = median of E^2 / S^2
-    B^2 = A^2 + D^2 + Q^2
+    B^2 = A^2 + D^2 + Q^2 + N^2
 
 The median over the tensor lifts the elements where torch was lucky.
 """

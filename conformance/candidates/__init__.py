@@ -18,12 +18,12 @@ def load(name: str, device: str = "cpu") -> Candidate:
     Raises ValueError or ImportError when there is no such thing.
     """
     if name == "torch" or name.startswith("torch:"):
-        return importlib.import_module("conformance.candidates.torch").load(name, device)  # type: ignore[no-any-return]
+        return importlib.import_module("conformance.candidates.torch").load(name, device)  # type: ignore[no-any-return]  # a name from a string
     if name == "refnet":
-        return importlib.import_module("conformance.candidates.refnet").load(device)  # type: ignore[no-any-return]
+        return importlib.import_module("conformance.candidates.refnet").load(device)  # type: ignore[no-any-return]  # a name from a string
     path, _, attribute = name.partition(":")
     module = importlib.import_module(path)
     if attribute:
         found: Any = getattr(module, attribute)
-        return found() if isinstance(found, type) or not hasattr(found, "run") else found  # type: ignore[no-any-return]
-    return importlib.import_module("conformance.candidates.functions").Functions(module, name)  # type: ignore[no-any-return]
+        return found() if isinstance(found, type) or not hasattr(found, "run") else found  # type: ignore[no-any-return]  # a name from a string
+    return importlib.import_module("conformance.candidates.functions").Functions(module, name)  # type: ignore[no-any-return]  # a name from a string

@@ -148,11 +148,11 @@ def build() -> str:
 
 
 def assert_close(candidate: Array, reference: Array) -> bool:
-    """Whether `torch.testing.assert_close` accepts the pair with its default tolerances."""
+    """Whether `torch.testing.assert_close` accepts the pair with its default tolerances; NaN equals NaN."""
     convert = Torch().to_tensor
     pair = [convert(numpy.ascontiguousarray(array)) for array in (candidate, reference)]
     try:
-        torch.testing.assert_close(*pair)
+        torch.testing.assert_close(*pair, equal_nan=True)
     except AssertionError:
         return False
     return True

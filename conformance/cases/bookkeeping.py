@@ -90,7 +90,7 @@ def refusals(torch: Any, x: Any) -> list[str]:
     """Types of what Module raises."""
     nn = torch.nn
 
-    class Early(nn.Module):  # type: ignore[misc, name-defined]
+    class Early(nn.Module):  # type: ignore[misc, name-defined]  # torch is Any here
         def __init__(self, what: str) -> None:
             if what == "module":
                 self.inner = nn.Module()

@@ -20,6 +20,7 @@ from conformance.cases import (
     refuses,
     values,
 )
+from conformance.cases.index import refused_assignment, refused_subscript
 
 KEEPING = (TRANSPOSED, GAPPED)
 X = normal(3, 4)
@@ -764,17 +765,6 @@ SUBSCRIPTS = [
 ]
 
 
-def subscript(torch: Any, x: Any, key: Any) -> Any:
-    """One subscript."""
-    return x[key]
-
-
-def assignment(torch: Any, x: Any, key: Any, value: Any) -> Any:
-    """One assignment."""
-    x[key] = value
-    return x
-
-
 Y = normal(2, 3, 4)
 REFUSED = [
     *refuses(
@@ -786,7 +776,7 @@ REFUSED = [
             args(Y, slice(0.5, None)).naming("slice"), args(Y, slice(None, 1.5)).naming("slice"), args(Y, 1.0).naming("float"),
             args(Y, (at([0, 1]), at([0, 1, 2]))), args(normal(), 0), args(normal(), at([0])),
         ],
-        program=subscript,
+        program=refused_subscript,
     ),
     *refuses(
         "refused assignment",
@@ -794,7 +784,7 @@ REFUSED = [
             args(Y, 2, 1.0), args(Y, 0, normal(4, 4)), args(Y, 0, normal(2, 3, 4)), args(Y, at([0, 1]), normal(3, 3, 4)),
             args(Y, (0, 0), normal(3)), args(Y, values([[True] * 4] * 2, "bool"), 1.0), args(Y, at([2]), 1.0),
         ],
-        program=assignment,
+        program=refused_assignment,
     ),
 ]  # fmt: skip
 

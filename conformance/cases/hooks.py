@@ -22,7 +22,7 @@ def linear(torch: Any, x: Any, inputs: int = 2, outputs: int = 2) -> Any:
 def twofold(torch: Any) -> Any:
     """A module with a keyword and two results."""
 
-    class Twofold(torch.nn.Module):  # type: ignore[misc]
+    class Twofold(torch.nn.Module):  # type: ignore[misc]  # torch is Any here
         def forward(self, x: Any, y: Any = None, *, scale: float = 1.0) -> Any:
             return x * scale, (x if y is None else y) * 2
 
@@ -184,7 +184,7 @@ def state_hooks(torch: Any, x: Any) -> Any:
 def extra_state(torch: Any, x: Any) -> Any:
     """State that is no tensor."""
 
-    class Counter(torch.nn.Module):  # type: ignore[misc]
+    class Counter(torch.nn.Module):  # type: ignore[misc]  # torch is Any here
         def __init__(self) -> None:
             super().__init__()
             self.count = 1
@@ -219,7 +219,7 @@ def older_state(torch: Any, x: Any) -> Any:
     bare = torch.nn.BatchNorm1d(2).to(x.dtype)
     found += [bare.load_state_dict(dict(state), strict=False).missing_keys, bare.num_batches_tracked]
 
-    class Scalar(torch.nn.Module):  # type: ignore[misc]
+    class Scalar(torch.nn.Module):  # type: ignore[misc]  # torch is Any here
         def __init__(self) -> None:
             super().__init__()
             self.scale = torch.nn.Parameter(torch.ones((), dtype=x.dtype))
@@ -341,7 +341,7 @@ def registered(torch: Any, x: Any) -> Any:
     """Parameters and buffers by attribute, replaced, removed, set to None, not persistent."""
     nn = torch.nn
 
-    class Empty(nn.Module):  # type: ignore[misc,name-defined]
+    class Empty(nn.Module):  # type: ignore[misc,name-defined]  # torch is Any here
         pass
 
     made = Empty()

@@ -26,7 +26,7 @@ def lenet5(torch: Any, *, pool: str, batch_norm: bool, dropout: float, dtype: An
     """The model, written against torch's namespace."""
     nn = torch.nn
 
-    class LeNet5(nn.Module):  # type: ignore[misc,name-defined]
+    class LeNet5(nn.Module):  # type: ignore[misc,name-defined]  # torch is Any here
         def __init__(self) -> None:
             super().__init__()
             self.conv1 = nn.Conv2d(1, 6, kernel_size=5, padding=2)

@@ -12,7 +12,7 @@ def network(torch: Any, dtype: Any) -> Any:
     """Nested containers with a shared layer, batch norm's buffers, a ParameterList and a plain attribute."""
     nn = torch.nn
 
-    class Gate(nn.Module):  # type: ignore[misc,name-defined]
+    class Gate(nn.Module):  # type: ignore[misc,name-defined]  # torch is Any here
         def __init__(self) -> None:
             super().__init__()
             self.scale = nn.Parameter(torch.full((3,), 0.5))
@@ -119,7 +119,7 @@ def scaled(gradients: Any, factor: float) -> tuple[Any, ...]:
 def hooked(torch: Any, x: Any, y: Any) -> Any:
     """Hooks that change arguments, outputs and gradients; the input's gradient shows them all."""
 
-    class Product(torch.nn.Module):  # type: ignore[misc]
+    class Product(torch.nn.Module):  # type: ignore[misc]  # torch is Any here
         def forward(self, a: Any, b: Any, *, power: int = 1) -> Any:
             return (a * b) ** power, a + b
 

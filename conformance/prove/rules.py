@@ -6,7 +6,7 @@ from conformance.draw import Array
 
 
 def assert_close(candidate: Array, reference: Array, gradient: bool) -> bool:
-    """`torch.testing.assert_close` with its defaults: rtol and atol by dtype, no NaN."""
+    """`torch.testing.assert_close` with its defaults: rtol and atol by dtype; NaN equals NaN."""
     from conformance.candidates.torch import assert_close as close
 
     return close(candidate, reference)

@@ -44,12 +44,13 @@ def trials(subject: Subject, regimes: Sequence[str] = (), seeds: int = 1, hurry:
     """Every implementation on every case, `seeds` samples of each. `hurry` leaves a fault alone once it is caught."""
     cases = subject.cases(regimes)
     truths = [Truth(case, case.sample(k), str(k or "")) for case in cases for k in range(seeds)]
+    ledger = known.load()
     chosen: list[tuple[str, bool, Candidate]] = [(name, False, load(name)) for name in TORCH]
     chosen += [(name, False, variant(subject, name, each)) for name, each in subject.legitimate.items()]
     chosen += [(name, True, variant(subject, name, each)) for name, each in subject.faults.items()]
     for name, fault, candidate in chosen:
         for truth in truths:
-            found = _trial(subject, name, fault, candidate, truth)
+            found = _trial(subject, name, fault, candidate, truth, ledger)
             yield found
             if fault and hurry and found.flagged[VERDICT]:
                 break
@@ -69,21 +70,24 @@ def work(job: tuple[int, tuple[str, ...], int, bool]) -> list[Trial]:
     return [] if regimes and not wanted else list(trials(subject, wanted, seeds, hurry))
 
 
-def _trial(subject: Subject, name: str, fault: bool, candidate: Candidate, truth: Truth) -> Trial:
+def _trial(
+    subject: Subject, name: str, fault: bool, candidate: Candidate, truth: Truth, ledger: Sequence[known.Difference]
+) -> Trial:
     case = truth.case
     records = compare(case, candidate, truth)
     bad = [record for record in records if record.bad]
-    ledger = [entry for entry in known.load() if entry.candidate == candidate.name]
-    reasons = {entry.reason for entry in ledger for record in bad if entry.covers(record)}
-    bad = [record for record in bad if not any(entry.covers(record) for entry in ledger)]
+    mine = [entry for entry in ledger if entry.candidate == candidate.name]
+    reasons = {entry.reason for entry in mine for record in bad if entry.covers(record)}
+    bad = [record for record in bad if not any(entry.covers(record) for entry in mine)]
     amber = [record for record in records if record.grade == WITHIN_BOUND]
-    pairs = list(_pairs(candidate, truth)) if not bad or bad[0].category != "exception" else []
+    raised = bool(bad) and bad[0].category == "exception"
+    pairs = [] if raised else list(_pairs(candidate, truth))
     flagged = {
         VERDICT: len({(r.check, r.tensor) for r in bad}),
         GRADE_A: len({(r.check, r.tensor) for r in bad + amber}),
     }
     for rule, accepts in RULES.items():
-        flagged[rule] = sum(not accepts(mine, theirs, gradient) for mine, theirs, gradient in pairs) + (not pairs)
+        flagged[rule] = raised + sum(not accepts(*pair) for pair in pairs)
     if reasons:
         flagged = dict.fromkeys(flagged, 0)
     worst = f"{bad[0].check} {bad[0].tensor}: {bad[0].category}, z = {bad[0].z:.3g}" if bad else ""

@@ -41,7 +41,7 @@ class Journal:
             return None
         if outcome.category == HARNESS:
             return None
-        return outcome, tuple(entry["executed by"])  # type: ignore[arg-type]
+        return outcome, tuple(entry["executed by"])  # type: ignore[arg-type]  # a list, as `add` wrote it
 
     def add(self, mutant: str, source: str, cases: str, outcome: Outcome, executed_by: Sequence[str]) -> None:
         """Write an outcome down."""

@@ -26,7 +26,7 @@ def written(update: Update, **defaults: Any) -> Any:
             def __init__(self, parameters: Any, lr: float = 1e-3, **options: Any) -> None:
                 super().__init__(parameters, {"lr": lr, **defaults, **options})
 
-            @torch.no_grad()  # type: ignore[untyped-decorator]
+            @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is Any here
             def step(self, closure: Any = None) -> None:
                 for group in self.param_groups:
                     for p in group["params"]:

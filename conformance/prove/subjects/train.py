@@ -68,7 +68,7 @@ def pairs(make: Make) -> list[Arguments]:
 
 
 def _zeroes_nothing(torch: Any) -> Any:
-    class SGD(torch.optim.SGD):  # type: ignore[misc]
+    class SGD(torch.optim.SGD):  # type: ignore[misc]  # torch is Any here
         """Gradients pile up from step to step."""
 
         def zero_grad(self, set_to_none: bool = True) -> None:
@@ -78,7 +78,7 @@ def _zeroes_nothing(torch: Any) -> Any:
 
 
 def _misses_last(torch: Any) -> Any:
-    class SGD(torch.optim.SGD):  # type: ignore[misc]
+    class SGD(torch.optim.SGD):  # type: ignore[misc]  # torch is Any here
         """The last parameter is never moved."""
 
         def __init__(self, parameters: Any, **options: Any) -> None:
@@ -88,7 +88,7 @@ def _misses_last(torch: Any) -> Any:
 
 
 def _steps_twice(torch: Any) -> Any:
-    class SGD(torch.optim.SGD):  # type: ignore[misc]
+    class SGD(torch.optim.SGD):  # type: ignore[misc]  # torch is Any here
         """Every step is taken twice."""
 
         def step(self, closure: Any = None) -> Any:
@@ -99,7 +99,7 @@ def _steps_twice(torch: Any) -> Any:
 
 
 def _forgets(torch: Any) -> Any:
-    class SGD(torch.optim.SGD):  # type: ignore[misc]
+    class SGD(torch.optim.SGD):  # type: ignore[misc]  # torch is Any here
         """The velocity is lost after each step."""
 
         def step(self, closure: Any = None) -> Any:
@@ -110,7 +110,7 @@ def _forgets(torch: Any) -> Any:
 
 
 def _foreach(torch: Any) -> Any:
-    class SGD(torch.optim.SGD):  # type: ignore[misc]
+    class SGD(torch.optim.SGD):  # type: ignore[misc]  # torch is Any here
         """All parameters in one call."""
 
         def __init__(self, parameters: Any, **options: Any) -> None:
@@ -126,7 +126,7 @@ def _mode_fixed(module: str, training: bool) -> Any:
     """A layer that is always in training, or always in evaluation."""
 
     def make(torch: Any) -> Any:
-        class Fixed(getattr(torch.nn, module)):  # type: ignore[misc]
+        class Fixed(getattr(torch.nn, module)):  # type: ignore[misc]  # torch is Any here
             """`train()` and `eval()` do nothing."""
 
             def forward(self, x: Any) -> Any:
@@ -139,7 +139,7 @@ def _mode_fixed(module: str, training: bool) -> Any:
 
 
 def _buffers_lost(torch: Any) -> Any:
-    class BatchNorm1d(torch.nn.BatchNorm1d):  # type: ignore[misc]
+    class BatchNorm1d(torch.nn.BatchNorm1d):  # type: ignore[misc]  # torch is Any here
         """Running statistics stay as they were made."""
 
         def forward(self, x: Any) -> Any:
@@ -152,7 +152,7 @@ def _buffers_lost(torch: Any) -> Any:
 
 
 def _norm_by_hand(torch: Any) -> Any:
-    class BatchNorm1d(torch.nn.BatchNorm1d):  # type: ignore[misc]
+    class BatchNorm1d(torch.nn.BatchNorm1d):  # type: ignore[misc]  # torch is Any here
         """Written out: (x - mean) / sqrt(var + eps), times the weight, plus the bias."""
 
         def forward(self, x: Any) -> Any:
@@ -171,7 +171,7 @@ def _norm_by_hand(torch: Any) -> Any:
 
 
 def _linear_tf32(torch: Any) -> Any:
-    class Linear(torch.nn.Linear):  # type: ignore[misc]
+    class Linear(torch.nn.Linear):  # type: ignore[misc]  # torch is Any here
         """Products of TensorFloat-32."""
 
         def forward(self, x: Any) -> Any:
@@ -181,7 +181,7 @@ def _linear_tf32(torch: Any) -> Any:
 
 
 def _linear_without_bias_gradient(torch: Any) -> Any:
-    class Linear(torch.nn.Linear):  # type: ignore[misc]
+    class Linear(torch.nn.Linear):  # type: ignore[misc]  # torch is Any here
         """The bias takes no part in the gradient."""
 
         def forward(self, x: Any) -> Any:
@@ -191,7 +191,7 @@ def _linear_without_bias_gradient(torch: Any) -> Any:
 
 
 def _linear_by_rows(torch: Any) -> Any:
-    class Linear(torch.nn.Linear):  # type: ignore[misc]
+    class Linear(torch.nn.Linear):  # type: ignore[misc]  # torch is Any here
         """Sums of products, one term after another."""
 
         def forward(self, x: Any) -> Any:
