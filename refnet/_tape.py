@@ -293,6 +293,8 @@ class Primitive:
         self.defaults = {p.name: p.default for p in kinds if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
         self.variants: dict[str, Callable[..., Any]] = {"default": forward}
         self.rules: dict[int, tuple[Callable[..., Any], tuple[str, ...], bool]] = {}
+        self.kernels: dict[int, tuple[Callable[..., Any], tuple[str, ...]]] = {}
+        self.joint: tuple[Callable[..., Any], tuple[str, ...]] | None = None
         self._plans: dict[tuple[bool, ...], tuple[tuple[int, ...], tuple[int, ...], bool]] = {}
 
     def vjp(self, **rules: Callable[..., Any]) -> None:
@@ -302,6 +304,25 @@ class Primitive:
             takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
             needs = tuple(p.name for p in parameters if p.kind is not p.VAR_KEYWORD)
             self.rules[self.inputs.index(name)] = rule, needs, takes_all
+
+    def direct(self, **kernels: Callable[..., Any]) -> None:
+        """Give the rule of each named input a second time, on bare arrays: a kernel ``(xp, g, ...)`` of what `vjp` saves.
+
+        It is the fast path of a backward that is not recorded: one kernel, instead of a rule's several operations.
+        """
+        for name, kernel in kernels.items():
+            self.kernels[self.inputs.index(name)] = kernel, self._needs_of(kernel)
+
+    def directly(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
+        """As `direct`, one kernel ``(xp, g, wanted, ...)`` for all inputs: it returns a gradient, or None, for each.
+
+        `wanted` has a bool per input.
+        """
+        self.joint = kernel, self._needs_of(kernel)[1:]
+        return kernel
+
+    def _needs_of(self, kernel: Callable[..., Any]) -> tuple[str, ...]:
+        return tuple(inspect.signature(kernel).parameters)[2:]
 
     def variant(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
         """Register another algorithm for the same forward, under its own name less the primitive's."""
@@ -377,6 +398,8 @@ class Primitive:
 
     def _record(self, inputs: tuple[Any, ...], params: dict[str, Any], out: Any) -> None:
         rules = self.rules
+        if len(inputs) < len(self.inputs):  # optional ones left out
+            inputs += (None,) * (len(self.inputs) - len(inputs))
         edges = [
             edge_of(x) if isinstance(x, TensorBase) and position in rules else None for position, x in enumerate(inputs)
         ]
@@ -415,12 +438,17 @@ class Primitive:
     def _plan(self, wanted: tuple[bool, ...]) -> tuple[tuple[int, ...], tuple[int, ...], bool]:
         """What to save when the inputs marked in `wanted` need a gradient: inputs, shapes, the output."""
         names = {n for i, rule in self.rules.items() if i < len(wanted) and wanted[i] for n in rule[1]}
+        names.update(self.joint[1] if self.joint else ())
         inputs = tuple(i for i, name in enumerate(self.inputs) if name in names)
         shapes = tuple(i for i, name in enumerate(self.inputs) if name + "_shape" in names)
         return inputs, shapes, "out" in names
 
     def pullback(self, node: Node, g: Any) -> list[Any]:
         """The gradient for each edge of `node`, given that of its result."""
+        if (self.kernels or self.joint) and not mode.grad:
+            found = self._pull_arrays(node, g)
+            if found is not None:
+                return found
         saved = node.saved
         if "out" in saved:
             out = saved["out"]
@@ -437,6 +465,33 @@ class Primitive:
             rule, needs, takes_all = self.rules[position]
             rest = {n: saved[n] for n in self.params if n not in needs} if takes_all else {}
             gradients.append(rule(g, *[saved[n] for n in needs], **rest))
+        return gradients
+
+    def _pull_arrays(self, node: Node, g: Any) -> list[Any] | None:
+        """The gradients by the kernels on bare arrays; None where an input that needs a gradient has none."""
+        first, *others = g if isinstance(g, tuple) else (g,)
+        if first is None or any(x is not None for x in others):
+            return None  # kernels know of a call's first output only
+        array = first._array
+        if array.dtype.kind != "f" or array.itemsize < 4:
+            return None  # half types round after every operation
+        device, xp = first.device, first.device.xp
+        bare = {name: x._array if isinstance(x, TensorBase) else x for name, x in node.saved.items()}
+        if self.joint is not None:
+            kernel, needs = self.joint
+            wanted = tuple([edge is not None for edge in node.edges])
+            found = mode.quiet.run(kernel, xp, array, wanted, *[bare[n] for n in needs])
+            return [wrap(x, device) if want else None for x, want in zip(found, wanted, strict=False)]
+        gradients: list[Any] = []
+        for position, edge in enumerate(node.edges):
+            if edge is None:
+                gradients.append(None)
+                continue
+            if position not in self.kernels:
+                return None
+            kernel, needs = self.kernels[position]
+            share = mode.quiet.run(kernel, xp, array, *[bare[n] for n in needs])
+            gradients.append(wrap(share if isinstance(share, xp.ndarray) else xp.asarray(share), device))
         return gradients
 
 
@@ -581,7 +636,8 @@ def _deposit(pending: dict[Node, Any], heap: list[tuple[int, Node]], output: Nod
     if call not in pending:
         pending[call] = [None] * call.outputs
         heapq.heappush(heap, (-call.seq, call))
-    pending[call][output.saved] = g
+    before = pending[call][output.saved]  # an output and its `rewrap` are two nodes
+    pending[call][output.saved] = g if before is None else before + g
 
 
 def _fit(g: Any, edge: Any, node: Node) -> Any:

@@ -12,7 +12,7 @@ The map is bilinear in (x, w), so it has two adjoints, and the three differentia
 
 `conv_input` is the transposed convolution. `conv` has the variants `naive` (the definition, as loops) and `im2col` (one
 GEMM an image and group over copied windows). The default is im2col too, by parts of the batch that fit the cache, with one
-GEMM for all images where each has few windows.
+GEMM for all images where each has few windows. The adjoints of a convolution of few channels go by rows (`conv_rows`).
 
 Shapes: x (N, C, *I), w (O, C / G, *K), out (N, O, *P); float16 and bfloat16 accumulate in float32.
 """
@@ -24,6 +24,7 @@ from typing import Any
 from refnet import _dtype
 from refnet._device import strided
 from refnet._memory_format import suggests_channels_last
+from refnet._ops import conv_rows
 from refnet._tape import Primitive
 
 Array = Any
@@ -211,6 +212,9 @@ def conv_input(
     reach = tuple(d * (k - 1) for d, k in zip(dilation, kernel, strict=True))
     if w.shape[0] <= shape[1] and _undone(shape[2:], places, stride, padding, reach):
         return _flipped(xp, g, w, padding, dilation, reach, groups)
+    if g.size and max(stride) == 1 and conv_rows.suits(shape, w.shape, dilation, groups):
+        g, w = g.astype(compute, copy=False), w.astype(compute, copy=False)
+        return _finish(xp, conv_rows.input(xp, g, w, shape, padding, dilation), (g, w), g.dtype)
     out = xp.zeros(shape, compute)
     if out.size and g.size and w.size:
         rows = _grouped(w.astype(compute, copy=False), groups).swapaxes(1, 2)  # (G, C/G K, O/G)
@@ -252,6 +256,9 @@ def conv_weight(
     """
     kernel, places = shape[2:], g.shape[2:]
     compute = _dtype.opmath(g.dtype)
+    if g.size and shape[1] > 1 and math.prod(places) > 1 and conv_rows.suits(x.shape, shape, dilation, groups):
+        g, x = g.astype(compute, copy=False), x.astype(compute, copy=False)
+        return _finish(xp, conv_rows.weight(xp, g, x, kernel, stride, padding, dilation), (x,), g.dtype)
     out = xp.zeros((groups, shape[0] // groups, math.prod(shape[1:])), compute)
     if out.size and g.size:
         size = x.shape[1] * math.prod(kernel) * math.prod(places) * out.itemsize

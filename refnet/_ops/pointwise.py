@@ -172,6 +172,7 @@ def add(xp: Any, x: Array, y: Array, *, alpha: Any = 1) -> Array:
 
 
 add.vjp(x=lambda g: g, y=lambda g, alpha: g if alpha == 1 else g * alpha)
+add.direct(x=lambda xp, g: g, y=lambda xp, g, alpha: g if alpha == 1 else g * alpha)
 
 
 class _Subtraction(Pointwise):
@@ -204,6 +205,7 @@ def _check_alpha(xp: Any, x: Array, y: Array, alpha: Any) -> None:
 
 
 sub.vjp(x=lambda g: g, y=lambda g, alpha: g * -alpha)
+sub.direct(x=lambda xp, g: g, y=lambda xp, g, alpha: g * -alpha)
 
 
 @Pointwise
@@ -213,6 +215,7 @@ def mul(xp: Any, x: Array, y: Array) -> Array:
 
 
 mul.vjp(x=lambda g, y: g * y, y=lambda g, x: g * x)
+mul.direct(x=lambda xp, g, y: g * y, y=lambda xp, g, x: g * x)
 
 
 @Floating
@@ -222,6 +225,7 @@ def true_divide(xp: Any, x: Array, y: Array) -> Array:
 
 
 true_divide.vjp(x=lambda g, y: g / y, y=lambda g, x, y: -g * ((x / y) / y))
+true_divide.direct(x=lambda xp, g, y: g / y, y=lambda xp, g, x, y: -g * ((x / y) / y))
 
 
 @Pointwise
@@ -303,6 +307,7 @@ def neg(xp: Any, x: Array) -> Array:
 
 
 neg.vjp(x=lambda g: -g)
+neg.direct(x=lambda xp, g: -g)
 
 
 @Pointwise
@@ -609,6 +614,7 @@ def tanh(xp: Any, x: Array) -> Array:
 
 
 tanh.vjp(x=lambda g, out: g * (1 - out * out))
+tanh.direct(x=lambda xp, g, out: (1 - out * out) * g)
 
 
 @Floating
@@ -618,6 +624,7 @@ def sigmoid(xp: Any, x: Array) -> Array:
 
 
 sigmoid.vjp(x=lambda g, x, out: g * (out * (-x).sigmoid()))
+sigmoid.direct(x=lambda xp, g, x, out: out / (xp.exp(x) + 1) * g)
 
 
 # --- piecewise: kinks and ties ------------------------------------------------------------------------------------
@@ -631,6 +638,7 @@ def relu(xp: Any, x: Array) -> Array:
 
 
 relu.vjp(x=lambda g, out: where(out <= 0, 0, g))
+relu.direct(x=lambda xp, g, out: xp.where(out <= 0, g.dtype.type(0), g))
 
 
 @Pointwise

@@ -1,0 +1,72 @@
+"""Rules on bare arrays, beside the rules in Tensor algebra: the same gradients, recorded or not."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import refnet
+from refnet._ops import pointwise
+from refnet._ops.batch_norm import batch_norm
+from refnet._tape import Primitive
+
+
+def drawn(*shape: int, seed: int = 0) -> Any:
+    values = np.random.default_rng(seed).normal(size=shape) + 0.1
+    return refnet.tensor(values, requires_grad=True)
+
+
+X, Y, ROW = drawn(3, 4), drawn(3, 4, seed=1), drawn(4, seed=2)
+BATCH, SCALE, SHIFT = drawn(5, 4, 3), drawn(4, seed=1), drawn(4, seed=2)
+CALLS: list[tuple[Primitive, Callable[[], Any], tuple[Any, ...]]] = [
+    (pointwise.add, lambda: pointwise.add(X, ROW, alpha=2.5), (X, ROW)),
+    (pointwise.sub, lambda: pointwise.sub(X, Y, alpha=-3), (X, Y)),
+    (pointwise.mul, lambda: X * ROW, (X, ROW)),
+    (pointwise.mul, lambda: X * 3, (X,)),
+    (pointwise.mul, lambda: X * refnet.tensor([1, 2, 3, 4]), (X,)),
+    (pointwise.mul, lambda: drawn() * drawn(), (X,)),
+    (pointwise.true_divide, lambda: X / Y, (X, Y)),
+    (pointwise.neg, lambda: -X, (X,)),
+    (pointwise.tanh, lambda: X.tanh(), (X,)),
+    (pointwise.sigmoid, lambda: X.sigmoid(), (X,)),
+    (pointwise.relu, lambda: X.relu(), (X,)),
+    (batch_norm, lambda: batch_norm(BATCH, SCALE, SHIFT, eps=1e-5)[0], (BATCH, SCALE, SHIFT)),
+    (batch_norm, lambda: batch_norm(BATCH, eps=1e-2)[0], (BATCH,)),
+    (batch_norm, lambda: batch_norm(BATCH.detach(), SCALE.detach(), SHIFT, eps=1e-2)[0], (SHIFT,)),
+]
+
+
+def test_every_direct_rule_is_tried() -> None:
+    have = {op for module in (pointwise,) for op in vars(module).values() if isinstance(op, Primitive) and op.kernels}
+    assert have | {batch_norm} == {op for op, _, _ in CALLS}
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("op", "call", "inputs"), CALLS, ids=[f"{k} {op.__name__}" for k, (op, _, _) in enumerate(CALLS)]
+)
+def test_direct_rules_are_the_rules(op: Primitive, call: Callable[[], Any], inputs: tuple[Any, ...], kind: str) -> None:
+    out = call().to(getattr(refnet, kind))
+    g = drawn(*out.shape, seed=7).detach().to(out.dtype)
+    unused = {"allow_unused": True, "retain_graph": True}
+    recorded = refnet.autograd.grad(out, inputs, g, create_graph=True, **unused)
+    direct = refnet.autograd.grad(out, inputs, g, **unused)
+    for theirs, ours in zip(recorded, direct, strict=True):
+        assert (theirs is None) == (ours is None)
+        if ours is not None:
+            assert ours.dtype is theirs.dtype and ours.shape == theirs.shape and not ours.requires_grad
+            np.testing.assert_allclose(ours.numpy(), theirs.detach().numpy(), rtol=1e-12, atol=1e-12)
+
+
+def test_half_types_go_by_the_recorded_rules() -> None:
+    x = refnet.tensor([0.3, 2.0], dtype=refnet.bfloat16, requires_grad=True)
+    x.tanh().sum().backward()
+    (recorded,) = refnet.autograd.grad(x.tanh().sum(), x, create_graph=True)
+    assert (x.grad == recorded).all()
+
+
+def test_infinite_gradients_stay_out_of_what_relu_masks() -> None:
+    x = refnet.tensor([-1.0, 0.0, 1.0], requires_grad=True)
+    x.relu().backward(refnet.tensor([float("inf")] * 3))
+    assert x.grad.tolist() == [0.0, 0.0, float("inf")]
