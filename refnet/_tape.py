@@ -123,6 +123,7 @@ def edge_of(tensor: TensorBase) -> "Node | TensorBase | None":
 # --- the graph ----------------------------------------------------------------------------------------------------
 
 _sequence = itertools.count()
+_FLOATING = "fV"  # kinds of arrays that have gradients; bfloat16 is of kind V
 
 
 class Node:
@@ -133,7 +134,7 @@ class Node:
     """
 
     __slots__ = (
-        "__weakref__", "device", "dtype", "edges", "hooks", "op", "outputs", "posthooks", "prehooks", "retain", "saved",
+        "__weakref__", "device", "edges", "hooks", "kind", "op", "outputs", "posthooks", "prehooks", "retain", "saved",
         "seq", "shape", "versions",
     )  # fmt: skip
 
@@ -153,8 +154,8 @@ class Node:
         self.versions = []
         self.outputs = 1
         self.hooks = self.posthooks = self.prehooks = self.retain = None
-        self.shape: tuple[int, ...] = ()
-        self.dtype: Any = None
+        self.shape: tuple[int, ...] = ()  # of the result, as `kind`, the array's dtype, and `device`
+        self.kind: Any = None
         self.device: Any = None
 
     def name(self) -> str:
@@ -248,12 +249,13 @@ def record(op: Any, edges: tuple[Any, ...], saved: Any, outputs: Any) -> Node:
 def attach(node: Node, outputs: Any) -> None:
     """Make `node` the history of the call's result. Each of several outputs (None: no gradient) gets a node of its own."""
     if not isinstance(outputs, tuple):
-        node.shape, node.dtype, node.device = outputs._array.shape, outputs.dtype, outputs.device
+        array = outputs._array
+        node.shape, node.kind, node.device = array.shape, array.dtype, outputs.device
         outputs._node, outputs._requires_grad = node, True
         return
     node.outputs = len(outputs)
     for position, out in enumerate(outputs):
-        if out is not None and out.dtype.is_floating_point:
+        if out is not None and out._array.dtype.kind in _FLOATING:
             attach(Node(_output, (node,), position), out)
 
 
@@ -262,7 +264,7 @@ def rewrap(array: Any, node: Node, position: int | None = None) -> Any:
     tensor = wrap(array, node.device)
     if position is None:
         tensor._node, tensor._requires_grad = node, True
-    elif tensor.dtype.is_floating_point:
+    elif array.dtype.kind in _FLOATING:
         attach(Node(_output, (node,), position), tensor)
     return tensor
 
@@ -397,6 +399,11 @@ class Primitive:
         )
 
     def _record(self, inputs: tuple[Any, ...], params: dict[str, Any], out: Any) -> None:
+        for x in inputs:
+            if isinstance(x, TensorBase) and (x._requires_grad or x._base is not None):
+                break
+        else:
+            return
         rules = self.rules
         if len(inputs) < len(self.inputs):  # optional ones left out
             inputs += (None,) * (len(self.inputs) - len(inputs))
@@ -407,7 +414,7 @@ class Primitive:
         if True not in wanted:
             return
         first = out[0] if isinstance(out, tuple) else out
-        if not first.dtype.is_floating_point:
+        if first._array.dtype.kind not in _FLOATING:
             return
         plan = self._plans.get(wanted)
         if plan is None:
@@ -568,7 +575,8 @@ def run_backward(
             node = heapq.heappop(heap)[1]
             g = pending.pop(node)
             if node.outputs == 1:
-                g = _run_hooks(node.hooks, g)
+                if node.hooks:
+                    g = _run_hooks(node.hooks, g)
                 if node.retain is not None:
                     _retain(node.retain, g)
                 if id(node) in captured:
@@ -618,12 +626,12 @@ def _pull(node: Node, g: Any) -> Iterable[Any]:
                 f"expected version {version} instead. Hint: enable anomaly detection to find the operation that "
                 "failed to compute its gradient, with torch.autograd.set_detect_anomaly(True)."
             )
-    for hook in tuple(node.prehooks or ()):
+    for hook in tuple(node.prehooks) if node.prehooks else ():
         replaced = hook(g if isinstance(g, tuple) else (g,))
         if replaced is not None:
             g = replaced if node.outputs > 1 or not isinstance(replaced, tuple) else replaced[0]
     shares = node.op.pullback(node, tuple(g) if isinstance(g, list) else g)
-    for hook in tuple(node.posthooks or ()):
+    for hook in tuple(node.posthooks) if node.posthooks else ():
         replaced = hook(tuple(shares), g if isinstance(g, tuple) else (g,))
         if replaced is not None:
             shares = replaced if isinstance(replaced, tuple) else (replaced,)
@@ -642,15 +650,17 @@ def _deposit(pending: dict[Node, Any], heap: list[tuple[int, Node]], output: Nod
 
 def _fit(g: Any, edge: Any, node: Node) -> Any:
     """Undo broadcasting and dtype promotion, once, here, for every rule."""
-    if g.shape != edge.shape:
-        if not _broadcasts(edge.shape, g.shape):
+    array = g._array
+    shape, kind = (edge.shape, edge.kind) if isinstance(edge, Node) else (edge._array.shape, edge._array.dtype)
+    if array.shape != shape:
+        if not _broadcasts(shape, array.shape):
             raise RuntimeError(
                 f"Function {node.name()} returned an invalid gradient: got shape {list(g.shape)}, "
-                f"but expected a shape compatible with {list(edge.shape)}"
+                f"but expected a shape compatible with {list(shape)}"
             )
-        g = g.sum_to_size(edge.shape)
-    if g.dtype is not edge.dtype:
-        g = g.to(edge.dtype)
+        g = g.sum_to_size(shape)
+    if array.dtype != kind:
+        g = g.to(wrap(numpy.empty(0, kind), g.device).dtype)
     return g
 
 

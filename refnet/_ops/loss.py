@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from refnet import _dtype
 from refnet._ops.activation import hardtanh, log_sigmoid
 from refnet._ops.pointwise import Pointwise, sigmoid
+from refnet._tape import Primitive
 
 Array = Any
+Ints = tuple[int, ...]
 
 
 @Pointwise
@@ -97,3 +100,41 @@ huber.vjp(
 def _limited(d: Any, bound: float) -> Any:
     """d limited to +-bound, nan kept; its own gradient is 0 from the bounds on, where nothing more is gained."""
     return hardtanh(d, low=-bound, high=bound)
+
+
+# --- negative log-likelihood ------------------------------------------------------------------------------------------
+
+
+@Primitive
+def picked(xp: Any, x: Array, *, index: Array, kept: Array, factor: Array | None, divisor: Array | None) -> Array:
+    """out[n,*] = -factor[n,*] x[n,index[n,*],*] where kept, else 0        dL/dx = picked_share(g)
+
+    x (N, C, *), the others (N, *); without a factor it is 1. With a divisor (of no dimensions) out is the sum of that
+    divided by it.
+    """
+    found = -xp.take_along_axis(x, index[:, None], 1)[:, 0].astype(_dtype.opmath(x.dtype), copy=False)
+    if factor is not None:
+        found *= factor
+    found = xp.where(kept, found, found.dtype.type(0))
+    if divisor is not None:
+        found = found.sum(dtype="float64").astype(x.dtype) / divisor  # float16 overflows here, as in torch
+    return xp.asarray(found, dtype=x.dtype, order="C")
+
+
+@Primitive
+def picked_share(
+    xp: Any, g: Array, *, shape: Ints, index: Array, kept: Array, factor: Array | None, divisor: Array | None
+) -> Array:
+    """The adjoint of `picked`: -g factor where an element was picked, else 0        dL/dg = picked(h)"""
+    share = -g.astype(_dtype.opmath(g.dtype), copy=False)
+    if divisor is not None:
+        share = share / divisor
+    if factor is not None:
+        share = share * factor
+    out = xp.zeros(shape, g.dtype)
+    xp.put_along_axis(out, index[:, None], xp.where(kept, share, share.dtype.type(0)).astype(g.dtype)[:, None], 1)
+    return out
+
+
+picked.vjp(x=lambda g, x_shape, **p: picked_share(g, shape=x_shape, **p))
+picked_share.vjp(g=lambda h, shape, **p: picked(h, **p))

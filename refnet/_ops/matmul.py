@@ -12,6 +12,7 @@ from typing import Any
 from refnet import _dtype
 from refnet._check import check
 from refnet._ops import shape
+from refnet._ops._accumulate import tree_sum
 from refnet._ops._args import expect_tensor, into, type_name
 from refnet._ops._dims import dim_of
 from refnet._ops.pointwise import where
@@ -37,6 +38,26 @@ def matrix_product(xp: Any, x: Array, y: Array) -> Array:
 
 
 matrix_product.vjp(x=lambda g, y: matrix_product(g, y.mT), y=lambda g, x: matrix_product(x.mT, g))
+
+
+@Primitive
+def affine(xp: Any, x: Array, w: Array, b: Array) -> Array:
+    """out = x w^T + b, (N, in), (out, in), (out,) -> (N, out)        dL/dx = g w    dL/dw = g^T x    dL/db = sum_n g[n]"""
+    out = xp.matmul(_for_blas(xp, x, x.dtype), _for_blas(xp, w.T, x.dtype))
+    out += b
+    return out
+
+
+affine.vjp(
+    x=lambda g, w: matrix_product(g, w),
+    w=lambda g, x: matrix_product(g.mT, x),
+    b=lambda g: g.sum(0),
+)
+affine.direct(
+    x=lambda xp, g, w: xp.matmul(_for_blas(xp, g, g.dtype), _for_blas(xp, w, g.dtype)),
+    w=lambda xp, g, x: xp.matmul(_for_blas(xp, g.T, g.dtype), _for_blas(xp, x, g.dtype)),
+    b=lambda xp, g: tree_sum(xp, g, (0,)).reshape(-1),
+)
 
 
 def _for_blas(xp: Any, x: Array, compute: Any) -> Array:

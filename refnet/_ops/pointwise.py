@@ -37,7 +37,7 @@ class Pointwise(Primitive):
 
     def run(self, xp: Any, inputs: tuple[Any, ...], params: dict[str, Any]) -> Array:
         result = self.result_type(inputs)
-        compute = _dtype.opmath(result)
+        compute = result if result in _WIDE else _dtype.opmath(result)
         arrays = []
         for x in inputs:
             if isinstance(x, TensorBase):
@@ -72,6 +72,12 @@ class Pointwise(Primitive):
 
 def _in_first_layout(xp: Any, arrays: list[Any], out: Array) -> Array:
     """`out` in the memory order of the first operand of its shape: torch's choice where operands disagree."""
+    shape, strides = out.shape, out.strides
+    for a in arrays:
+        if getattr(a, "strides", strides) != strides or getattr(a, "shape", shape) != shape:
+            break
+    else:
+        return out  # all lie in one way, and out as they do
     full = [a for a in arrays if getattr(a, "shape", None) == out.shape and 0 not in a.strides]
     if not full or full[0].strides == out.strides or all(a.strides == full[0].strides for a in full):
         return out
@@ -81,6 +87,7 @@ def _in_first_layout(xp: Any, arrays: list[Any], out: Array) -> Array:
 
 
 _BOOL = numpy.dtype(bool)
+_WIDE = (numpy.dtype("float32"), numpy.dtype("float64"))  # computed in as they are
 _CATEGORY_OF_NUMBER = {bool: 0, int: 1, float: 2}
 _CATEGORY_OF_KIND = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2}  # bfloat16 is of kind V
 

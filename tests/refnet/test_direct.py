@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import refnet
-from refnet._ops import pointwise
+from refnet._ops import matmul, pointwise
 from refnet._ops.batch_norm import batch_norm
 from refnet._tape import Primitive
 
@@ -17,7 +17,7 @@ def drawn(*shape: int, seed: int = 0) -> Any:
     return refnet.tensor(values, requires_grad=True)
 
 
-X, Y, ROW = drawn(3, 4), drawn(3, 4, seed=1), drawn(4, seed=2)
+X, Y, ROW, BIAS = drawn(3, 4), drawn(3, 4, seed=1), drawn(4, seed=2), drawn(3, seed=3)
 BATCH, SCALE, SHIFT = drawn(5, 4, 3), drawn(4, seed=1), drawn(4, seed=2)
 CALLS: list[tuple[Primitive, Callable[[], Any], tuple[Any, ...]]] = [
     (pointwise.add, lambda: pointwise.add(X, ROW, alpha=2.5), (X, ROW)),
@@ -31,6 +31,8 @@ CALLS: list[tuple[Primitive, Callable[[], Any], tuple[Any, ...]]] = [
     (pointwise.tanh, lambda: X.tanh(), (X,)),
     (pointwise.sigmoid, lambda: X.sigmoid(), (X,)),
     (pointwise.relu, lambda: X.relu(), (X,)),
+    (matmul.affine, lambda: matmul.affine(X, Y, drawn(3, seed=3)), (X, Y)),
+    (matmul.affine, lambda: matmul.affine(X, Y.detach(), BIAS), (X, BIAS)),
     (batch_norm, lambda: batch_norm(BATCH, SCALE, SHIFT, eps=1e-5)[0], (BATCH, SCALE, SHIFT)),
     (batch_norm, lambda: batch_norm(BATCH, eps=1e-2)[0], (BATCH,)),
     (batch_norm, lambda: batch_norm(BATCH.detach(), SCALE.detach(), SHIFT, eps=1e-2)[0], (SHIFT,)),
@@ -38,7 +40,9 @@ CALLS: list[tuple[Primitive, Callable[[], Any], tuple[Any, ...]]] = [
 
 
 def test_every_direct_rule_is_tried() -> None:
-    have = {op for module in (pointwise,) for op in vars(module).values() if isinstance(op, Primitive) and op.kernels}
+    have = {
+        op for module in (matmul, pointwise) for op in vars(module).values() if isinstance(op, Primitive) and op.kernels
+    }
     assert have | {batch_norm} == {op for op, _, _ in CALLS}
 
 

@@ -3,8 +3,10 @@
 import math
 from typing import Any
 
+from refnet import _dtype
 from refnet._check import check
 from refnet._ops._args import expect_tensor, type_name
+from refnet._ops.matmul import affine
 from refnet.nn.functional._arguments import expect_optional_tensor
 
 _C_NAMES = {"float16": "c10::Half", "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double"}
@@ -34,7 +36,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     check(input.dtype is weight.dtype, lambda: _mixed(input.dtype, weight.dtype, bias is not None))
     if weight.ndim == 1:
         return input.matmul(weight)
-    rows = input.reshape(math.prod(input.shape[:-1]), input.shape[-1])  # (..., in) -> (N, in)
+    rows = input if input.ndim == 2 else input.reshape(math.prod(input.shape[:-1]), input.shape[-1])  # (N, in)
     check(
         input.shape[-1] == weight.shape[1],
         lambda: f"mat1 and mat2 shapes cannot be multiplied ({_by(rows.shape)} and {_by(weight.shape[::-1])})",
@@ -42,6 +44,8 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     shape = (*input.shape[:-1], weight.shape[0])
     if bias is None:
         return rows.matmul(weight.t()).reshape(shape)
+    if bias.shape == weight.shape[:1] and bias.dtype is input.dtype and input.dtype in (_dtype.float32, _dtype.float64):
+        return affine(rows, weight, bias).reshape(shape)
     if input.ndim == 2 or bias.ndim <= 1:
         return bias.addmm(rows, weight.t()).reshape(shape)
     out = rows.matmul(weight.t()).reshape(shape) + bias

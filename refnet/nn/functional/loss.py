@@ -109,27 +109,19 @@ def _check_classes(input: Any, target: Any, weight: Any, name: str) -> None:
 def _nll(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
     """The loss itself: pick, weigh, reduce."""
     xp = input.device.xp
-    classes = input.shape[1] if input.ndim > 1 else input.shape[0]
-    kept = target != ignore_index
-    used = xp.where(kept._array, target._array.astype("int64"), 0)
-    wrong = (used < 0) | (used >= classes)
-    check(not wrong.any(), lambda: f"Target {int(used[wrong][0])} is out of bounds.", IndexError)
-    index = wrap(used, input.device)
-    if input.ndim == 1:
-        kept, index = kept.reshape(()), index.reshape(())
-        picked = input.gather(0, index.reshape(1)).reshape(())
-    else:
-        picked = input.gather(1, index.unsqueeze(1)).squeeze(1)  # (N, C, ...) -> (N, ...)
-    if weight is None:
-        loss = where(kept, -picked, 0)
-        total = kept.sum()
-    else:
-        weights = where(kept, weight[index], 0)
-        loss = where(kept, -picked * weights, 0)
-        total = weights.sum()
-    if reduction == "none":
-        return loss
-    return loss.sum() if reduction == "sum" else loss.sum() / total.to(input.dtype)
+    x = input if input.ndim > 1 else input.unsqueeze(0)
+    classes = target._array.reshape(x.shape[:1] + x.shape[2:]).astype("int64", copy=False)
+    kept = classes != ignore_index
+    index = xp.where(kept, classes, 0)
+    wrong = (index < 0) | (index >= x.shape[1])
+    check(not wrong.any(), lambda: f"Target {int(index[wrong][0])} is out of bounds.", IndexError)
+    factor = None if weight is None else xp.where(kept, weight._array[index], 0)
+    divisor = None
+    if reduction != "none":
+        counted = kept if factor is None else factor
+        divisor = counted.sum(dtype="float64") if reduction == "mean" else xp.float64(1)
+    loss = loss_ops.picked(x, index=index, kept=kept, factor=factor, divisor=divisor)
+    return loss.reshape(()) if reduction == "none" and input.ndim == 1 else loss
 
 
 def cross_entropy(
