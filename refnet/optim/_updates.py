@@ -46,7 +46,7 @@ def scale(target: Array, *, factor: float) -> None:
 @_update
 def lerp(target: Array, x: Array, *, weight: float) -> None:
     """target <- target + weight (x - target), computed from the nearer end"""
-    if weight < 0.5:
+    if abs(weight) < 0.5:
         target += weight * (x - target)
     else:
         target[...] = x - (x - target) * (1 - weight)
@@ -69,9 +69,46 @@ def add_quotient(target: Array, x: Array, y: Array, *, value: float) -> None:
 
 
 @_update
-def root_of(target: Array, x: Array) -> None:
-    """target <- sqrt x"""
-    numpy.sqrt(x, out=target)
+def multiply(target: Array, x: Array) -> None:
+    """target <- target x"""
+    target *= x
+
+
+@_update
+def divide_by(target: Array, x: Array) -> None:
+    """target <- target / x"""
+    target /= x
+
+
+@_update
+def invert(target: Array) -> None:
+    """target <- 1 / target"""
+    numpy.reciprocal(target, out=target)
+
+
+@_update
+def root(target: Array) -> None:
+    """target <- sqrt target"""
+    numpy.sqrt(target, out=target)
+
+
+@_update
+def maximum(target: Array, x: Array) -> None:
+    """target <- max(target, x)"""
+    numpy.maximum(target, x, out=target)
+
+
+@_update
+def limit(target: Array, *, low: float, high: float) -> None:
+    """target <- min(max(target, low), high)"""
+    numpy.clip(target, low, high, out=target)
+
+
+@_update
+def sign(target: Array) -> None:
+    """target <- the sign of target, 0 for NaN"""
+    positive = target > 0
+    numpy.subtract(positive, target < 0, out=target, dtype=target.dtype)
 
 
 @_update

@@ -1,18 +1,25 @@
 """Adam: steps scaled by running moments of the gradient (Kingma and Ba 2015)."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
-from refnet import _dtype
 from refnet._check import check
 from refnet._tape import TensorBase
-from refnet.creation import tensor, zeros_like
+from refnet.creation import zeros_like
 from refnet.optim import _updates
+from refnet.optim._per_parameter import PerParameter, check_capturable, counted, counter
 from refnet.optim._updates import number
-from refnet.optim.optimizer import Optimizer, Params, check_implementation, check_lr, gradient_of, with_decay, written
+from refnet.optim.optimizer import (
+    Params,
+    check_betas,
+    check_implementation,
+    check_lr,
+    gradient_of,
+    with_decay,
+    written,
+)
 
 
-class Adam(Optimizer):
+class Adam(PerParameter):
     """Adaptive moments.
 
     At step t, with parameters theta and the gradient g_t of the loss at theta::
@@ -42,6 +49,16 @@ class Adam(Optimizer):
     0.9
     """
 
+    _newer: ClassVar[dict[str, Any]] = {
+        "amsgrad": False,
+        "maximize": False,
+        "foreach": None,
+        "capturable": False,
+        "differentiable": False,
+        "decoupled_weight_decay": False,
+        "fused": None,
+    }
+
     def __init__(
         self,
         params: Params,
@@ -66,7 +83,12 @@ class Adam(Optimizer):
             )
         check_lr(lr)
         check(eps >= 0.0, lambda: f"Invalid epsilon value: {eps}", ValueError)
-        _check_betas(betas)
+        check_betas(betas)
+        check(
+            all(isinstance(beta, float) for beta in betas) or all(isinstance(beta, TensorBase) for beta in betas),
+            lambda: "betas must be either both floats or both Tensors",
+            ValueError,
+        )
         check(weight_decay >= 0.0, lambda: f"Invalid weight_decay value: {weight_decay}", ValueError)
         check_implementation(type(self).__name__, foreach, fused, differentiable)
         options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad}
@@ -74,39 +96,11 @@ class Adam(Optimizer):
         options |= {"differentiable": differentiable, "fused": fused}
         super().__init__(params, {**options, "decoupled_weight_decay": decoupled_weight_decay})
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        older: dict[str, Any] = {"amsgrad": False, "maximize": False, "foreach": None, "capturable": False}
-        older |= {"differentiable": False, "decoupled_weight_decay": False, "fused": None}
-        for group in self.param_groups:
-            for name, value in older.items():
-                group.setdefault(name, value)
-            for parameter in group["params"]:
-                own = self.state.get(parameter)
-                if own and not isinstance(own["step"], TensorBase):
-                    own["step"] = _counter(float(own["step"]))
-
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient; returns what `closure` returned."""
-        loss = self._evaluate(closure)
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self._update(parameter, group)
-        return loss
-
     def _update(self, parameter: Any, group: dict[str, Any]) -> None:
-        check(
-            not group["capturable"] or parameter.device.type == "cuda",
-            lambda: (
-                "If capturable=True, params and state_steps must be on supported devices: ['cuda'], but a "
-                f"parameter is on {parameter.device}."
-            ),
-            AssertionError,
-        )
+        check_capturable(parameter, group)
         state = self.state[parameter]
         if not state:
-            state["step"] = _counter(0.0)
+            state["step"] = counter(0.0, fused=group["fused"])
             for name in ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if group["amsgrad"] else ())):
                 state[name] = zeros_like(parameter.detach())
         beta1, beta2 = number(group["betas"][0]), number(group["betas"][1])
@@ -114,7 +108,7 @@ class Adam(Optimizer):
         theta, m, v = parameter._array, state["exp_avg"]._array, state["exp_avg_sq"]._array
 
         g = gradient_of(parameter, group["maximize"])
-        state["step"]._array += 1
+        t = counted(state)
         if group["decoupled_weight_decay"]:
             if weight_decay != 0:
                 _updates.scale(theta, factor=number(1 - lr * weight_decay))
@@ -125,33 +119,12 @@ class Adam(Optimizer):
         _updates.add_product(v, g, g, value=1 - beta2)
         if group["amsgrad"]:
             largest = state["max_exp_avg_sq"]._array
-            parameter.device.xp.maximum(largest, v, out=largest)
+            _updates.maximum(largest, v)
             v = largest
 
-        t = state["step"].item()
-        denominator = parameter.device.xp.empty_like(v)
-        _updates.root_of(denominator, v)
+        denominator = v.copy(order="K")
+        _updates.root(denominator)
         _updates.divide(denominator, divisor=(1 - beta2**t) ** 0.5)
         _updates.shift(denominator, by=group["eps"])
         _updates.add_quotient(theta, m, denominator, value=-number(lr / (1 - beta1**t)))
         written(parameter, *state.values())
-
-
-def _check_betas(betas: tuple[Any, Any]) -> None:
-    for position, beta in enumerate(betas):
-        check(
-            0.0 <= beta < 1.0,
-            lambda: f"Invalid beta parameter at index {position}: {beta}",  # noqa: B023
-            ValueError,
-        )
-    check(
-        all(isinstance(beta, float) for beta in betas) or all(isinstance(beta, TensorBase) for beta in betas),
-        lambda: "betas must be either both floats or both Tensors",
-        ValueError,
-    )
-
-
-def _counter(value: float) -> Any:
-    """The number of steps done, a 0-d tensor as in torch's state: float64 where that is the default, else float32."""
-    double = _dtype.get_default_dtype() is _dtype.float64
-    return tensor(value, dtype=_dtype.float64 if double else _dtype.float32)

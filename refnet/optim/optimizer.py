@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy
 
+from refnet import _dtype
 from refnet._check import check, typename
 from refnet._device import Array
 from refnet._tape import RemovableHandle, TensorBase, set_grad
@@ -226,10 +227,10 @@ class Optimizer:
         return result
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over groups and state; tensors are copied, and converted to the parameters' dtype and device.
+        """Take over groups, copied, and state, with tensors in the parameters' dtype and on their device.
 
-        (torch goes on using the given tensors where nothing has to be converted, so that two optimizers that load the
-        same state disturb each other.)
+        As in torch, a tensor of the state that needs no conversion is not copied: two optimizers that load the same
+        state share it. Give one of them a deep copy.
 
         A state of torch's optimizer of the same name loads too. Raises ValueError when the groups or their
         sizes differ.
@@ -251,14 +252,17 @@ class Optimizer:
         )
         state: defaultdict[Any, Any] = defaultdict(dict)
         owner: dict[int, Any] = {}
+        on_device: set[int] = set()  # whose steps are counted beside them, in float32
         for old, current in zip(saved, self.param_groups, strict=True):
             owner.update(zip(old["params"], current["params"], strict=True))
+            if old.get("capturable") or old.get("fused"):
+                on_device.update(old["params"])
             old["params"] = current["params"]
             if "param_names" in current:
                 old.setdefault("param_names", current["param_names"])
         for key, value in state_dict["state"].items():
             if key in owner:
-                state[owner[key]] = _suited(value, owner[key], None)
+                state[owner[key]] = _suited(value, owner[key], key in on_device)
             else:
                 state[key] = value
         self.__setstate__({"state": state, "param_groups": saved})
@@ -310,7 +314,7 @@ def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
                 args, kwargs = replaced
         with set_grad(False):
             result = step(*args, **kwargs)
-        self._opt_called = True  # learning rate schedulers ask whether a step came before theirs
+        self._opt_called = True  # schedules set it to False, and ask whether a step came before theirs
         for after in (*self._step_post_hooks, *_global_post_hooks):
             after(self, args, kwargs)
         return result
@@ -330,28 +334,42 @@ def _own(value: Any) -> Any:
     return as_tensor(value).clone() if hasattr(value, "__torch_function__") else deepcopy(value)
 
 
-def _suited(value: Any, parameter: Any, key: Any) -> Any:
-    """A copy of a piece of state, its tensors in the parameter's dtype and device; "step" stays as it is."""
+def _suited(value: Any, parameter: Any, on_device: bool, key: Any = None) -> Any:
+    """A piece of state with its tensors in the parameter's dtype and device; "step" stays as it is unless `on_device`."""
     if isinstance(value, TensorBase) or hasattr(value, "__torch_function__"):
-        tensor = as_tensor(value).detach()
-        if key != "step":
-            dtype = parameter.dtype if parameter.is_floating_point() else tensor.dtype
-            return tensor.to(parameter.device, dtype, copy=True)
-        return tensor.clone()
+        tensor: Any = value if isinstance(value, TensorBase) else as_tensor(value).detach().clone()
+        if key == "step":
+            return tensor.to(parameter.device, _dtype.float32) if on_device else tensor
+        return tensor.to(parameter.device, parameter.dtype if parameter.is_floating_point() else tensor.dtype)
     if isinstance(value, dict):
-        return {k: _suited(v, parameter, k) for k, v in value.items()}
+        return {k: _suited(v, parameter, on_device, k) for k, v in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, str):
-        return type(value)(_suited(v, parameter, None) for v in value)  # type: ignore[call-arg]
+        return type(value)(_suited(v, parameter, on_device) for v in value)  # type: ignore[call-arg]
     return value
 
 
 # --- what the algorithms share ------------------------------------------------------------------------------------
 
 
-def check_lr(lr: Any) -> None:
-    """A learning rate: a number or a tensor of one element, not negative."""
+def check_lr_size(lr: Any) -> None:
+    """A learning rate is a number or a tensor of one element."""
     check(not isinstance(lr, TensorBase) or lr._array.size == 1, lambda: "Tensor lr must be 1-element", ValueError)
+
+
+def check_lr(lr: Any) -> None:
+    """A learning rate that is not negative."""
+    check_lr_size(lr)
     check(lr >= 0.0, lambda: f"Invalid learning rate: {lr}", ValueError)
+
+
+def check_betas(betas: tuple[Any, Any]) -> None:
+    """Decay rates of the moments, in [0, 1)."""
+    for position, beta in enumerate(betas):
+        check(
+            0.0 <= beta < 1.0,
+            lambda: f"Invalid beta parameter at index {position}: {beta}",  # noqa: B023
+            ValueError,
+        )
 
 
 def check_implementation(name: str, foreach: bool | None, fused: bool | None, differentiable: bool) -> None:

@@ -1,15 +1,15 @@
 """Stochastic gradient descent, with momentum."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from refnet._check import check
 from refnet._tape import wrap
+from refnet.optim._per_parameter import PerParameter
 from refnet.optim._updates import add, number, scale
-from refnet.optim.optimizer import Optimizer, Params, check_implementation, check_lr, gradient_of, with_decay, written
+from refnet.optim.optimizer import Params, check_implementation, check_lr, gradient_of, with_decay, written
 
 
-class SGD(Optimizer):
+class SGD(PerParameter):
     """Stochastic gradient descent.
 
     At step t, with parameters theta and the gradient g_t of the loss at theta::
@@ -39,6 +39,15 @@ class SGD(Optimizer):
     0.46
     """
 
+    _newer: ClassVar[dict[str, Any]] = {
+        "nesterov": False,
+        "maximize": False,
+        "foreach": None,
+        "differentiable": False,
+        "fused": False,
+    }
+    _counters = ()
+
     def __init__(
         self,
         params: Params,
@@ -65,22 +74,6 @@ class SGD(Optimizer):
         options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
         options |= {"nesterov": nesterov, "maximize": maximize}
         super().__init__(params, {**options, "foreach": foreach, "differentiable": differentiable, "fused": fused})
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        older = {"nesterov": False, "maximize": False, "foreach": None, "differentiable": False, "fused": False}
-        for group in self.param_groups:
-            for name, value in older.items():
-                group.setdefault(name, value)
-
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient; returns what `closure` returned."""
-        loss = self._evaluate(closure)
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self._update(parameter, group)
-        return loss
 
     def _update(self, parameter: Any, group: dict[str, Any]) -> None:
         momentum, theta = group["momentum"], parameter._array

@@ -43,7 +43,7 @@ def trajectory(torch: Any, parameters: Any, gradients: Any, *, optimizer: str, *
     trained = [p.detach().clone().requires_grad_() for p in parameters]
     made = getattr(torch.optim, optimizer)(trained, **options)
     seen = []
-    for number in range(STEPS):
+    for number in range(gradients[0].shape[0]):
         if number == 2:
             for group in made.param_groups:
                 group["lr"] = group["lr"] / 2
@@ -54,10 +54,12 @@ def trajectory(torch: Any, parameters: Any, gradients: Any, *, optimizer: str, *
     return torch.stack(seen)  # (step, parameter, element)
 
 
-def given(make: Make, optimizer: str, **options: Any) -> Arguments:
+def given(
+    make: Make, optimizer: str, *, steps: int = STEPS, shape: tuple[int, ...] = (3,), **options: Any
+) -> Arguments:
     """Two parameters of one shape (so that mixed-up state fits) and their gradients."""
-    parameters = [make(3).fixed(), make(3).fixed()]
-    return args(parameters, [make(STEPS, 3).fixed(), make(STEPS, 3).fixed()], optimizer=optimizer, **options)
+    parameters, gradients = ([make(*size).fixed() for _ in range(2)] for size in (shape, (steps, *shape)))
+    return args(parameters, gradients, optimizer=optimizer, **options)
 
 
 # --- SGD --------------------------------------------------------------------------------------------------------------
@@ -150,7 +152,8 @@ SGD: dict[str, Any] = {"momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "
 
 def sgd_rows(make: Make) -> list[Arguments]:
     """Every option of SGD."""
-    rows = [{"lr": 0.1}, {"lr": 0.1, "momentum": 0.9}, {"lr": 0.1, "momentum": 0.9, "dampening": 0.3}]
+    rows: list[dict[str, Any]] = [{"lr": 0.1}, {"lr": 0.1, "momentum": 0.9}]
+    rows += [{"lr": 0.1, "momentum": 0.9, "dampening": 0.3}]
     rows += [{"lr": 0.1, "momentum": 0.9, "weight_decay": 0.3}, {"lr": 0.1, "weight_decay": 0.3, "maximize": True}]
     rows += [{"lr": 0.1, "momentum": 0.9, "weight_decay": 0.3, "nesterov": True}]
     return [given(make, "SGD", **row) for row in rows]

@@ -1,5 +1,6 @@
 """Schedules give the very rates of torch's, bit for bit: both compute them in Python's floats by the same formula."""
 
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +31,19 @@ SCHEDULES: dict[str, tuple[str, dict[str, Any]]] = {
     "exponential": ("ExponentialLR", {"gamma": 0.93}),
     "cosine": ("CosineAnnealingLR", {"T_max": 4, "eta_min": 0.001}),
     "cosine to zero": ("CosineAnnealingLR", {"T_max": 12}),
+    "multiplicative": ("MultiplicativeLR", {"lr_lambda": [lambda epoch: 0.9, Halving(0.875)]}),
+    "constant": ("ConstantLR", {"factor": 0.7, "total_iters": 3}),
+    "linear": ("LinearLR", {"start_factor": 0.1, "end_factor": 0.7, "total_iters": 7}),
+    "polynomial": ("PolynomialLR", {"total_iters": 7, "power": 1.7}),
+    "restarts": ("CosineAnnealingWarmRestarts", {"T_0": 2, "T_mult": 2, "eta_min": 0.01}),
+    "cyclic": ("CyclicLR", {"base_lr": 0.1, "max_lr": [0.7, 0.9], "step_size_up": 3, "step_size_down": 2}),
+    "cyclic falling": ("CyclicLR", {"base_lr": 0.1, "max_lr": 0.7, "step_size_up": 2, "mode": "triangular2"}),
+    "cyclic by steps": (
+        "CyclicLR",
+        {"base_lr": 0.1, "max_lr": 0.7, "step_size_up": 3, "mode": "exp_range", "gamma": 0.9},
+    ),
+    "one cycle": ("OneCycleLR", {"max_lr": 0.7, "total_steps": 13}),
+    "one cycle, three phases": ("OneCycleLR", {"max_lr": 0.7, "total_steps": 13, "three_phase": True}),
     "plateau": ("ReduceLROnPlateau", {"patience": 1, "factor": 0.5}),
     "plateau max": ("ReduceLROnPlateau", {"mode": "max", "patience": 0, "threshold": 0.5, "cooldown": 1}),
     "plateau abs": ("ReduceLROnPlateau", {"threshold_mode": "abs", "patience": 0, "min_lr": [0.02, 0.1]}),
@@ -73,7 +87,7 @@ def test_rates_after_a_reload(kind: str) -> None:
     assert rates_of(refnet, name, options, reload_at=4) == rates_of(torch, name, options, reload_at=4)
 
 
-@pytest.mark.parametrize("kind", ["step", "cosine", "exponential", "plateau"])
+@pytest.mark.parametrize("kind", ["step", "cosine", "exponential", "plateau", "linear", "polynomial", "restarts"])
 def test_tensor_rates(kind: str) -> None:
     name, options = SCHEDULES[kind]
     ours = rates_of(refnet, name, options, lr=refnet.tensor(0.5, dtype=refnet.float64))
@@ -89,10 +103,12 @@ def test_resume_and_epoch(kind: str) -> None:
         optimizer = optimizer_of(t)
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
+            group.update(max_lr=0.7, min_lr=0.01, max_momentum=0.9, base_momentum=0.8)
         schedule = getattr(t.optim.lr_scheduler, name)(optimizer, **options, last_epoch=3)
         rates = [schedule.get_last_lr()]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            optimizer.step()
             schedule.step(7)
         seen.append([*rates, schedule.get_last_lr(), schedule.last_epoch])
     assert seen[1] == seen[0]
@@ -117,6 +133,32 @@ def test_same_error_as_torch(name: str) -> None:
             ERRORS[name](t)
         messages.append((caught.type, str(caught.value)))
     assert messages[1] == messages[0]
+
+
+def test_all_of_torchs_schedules_are_here() -> None:
+    schedules = torch.optim.lr_scheduler
+    assert set(refnet.optim.lr_scheduler.__all__) == set(schedules.__all__)
+    for name in schedules.__all__:
+        ours, theirs = (
+            inspect.signature(getattr(module, name).__init__).parameters.values()
+            for module in (refnet.optim.lr_scheduler, schedules)
+        )
+        assert [(p.name, p.kind, p.default) for p in ours] == [(p.name, p.kind, p.default) for p in theirs]
+
+
+@pytest.mark.parametrize("kind", SCHEDULES)
+def test_state_goes_both_ways(kind: str) -> None:
+    name, options = SCHEDULES[kind]
+    made = [getattr(t.optim.lr_scheduler, name)(optimizer_of(t), **options) for t in (torch, refnet)]
+    found = []
+    for schedule, other in (made, made[::-1]):
+        for _ in range(3):
+            schedule.optimizer.step()
+            schedule.step(*([2.0] if name == "ReduceLROnPlateau" else []))
+        other.load_state_dict(schedule.state_dict())
+        assert list(schedule.state_dict()) == list(other.state_dict())
+        found.append(other.get_last_lr())
+        assert found[-1] == schedule.get_last_lr()
 
 
 def test_missing_initial_rate() -> None:
