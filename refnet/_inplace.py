@@ -56,11 +56,17 @@ def update(self: Any, function: Callable[..., Any], *args: Any, **kwargs: Any) -
 
 
 def fill(self: Any, values: Any, name: str) -> Any:
-    """Overwrite the whole of self with bare values that depend on no tensor (random draws, constants); returns self."""
+    """Overwrite the whole of self with bare values that depend on no tensor (random draws, constants); returns self.
+
+    values: what `self._array[...] =` takes, or a function that writes them into the array it is given.
+    """
     check_writable(self, name)
     recording = _tape.mode.grad and self.requires_grad
     past = _tape.edge_of(self) if recording else None
-    self._array[...] = values
+    if callable(values):
+        values(self._array)
+    else:
+        self._array[...] = values
     self._version_cell[0] += 1
     if recording:  # what was overwritten gets a gradient of zeros
         filled = self.detach()

@@ -5,8 +5,10 @@ holds a stream and its state, `functions` fills tensors.
 """
 
 from refnet.random.functions import bernoulli as bernoulli
+from refnet.random.functions import binomial as binomial
 from refnet.random.functions import multinomial as multinomial
 from refnet.random.functions import normal as normal
+from refnet.random.functions import poisson as poisson
 from refnet.random.functions import rand as rand
 from refnet.random.functions import rand_like as rand_like
 from refnet.random.functions import randint as randint
@@ -22,3 +24,4 @@ from refnet.random.generator import initial_seed as initial_seed
 from refnet.random.generator import manual_seed as manual_seed
 from refnet.random.generator import seed as seed
 from refnet.random.generator import set_rng_state as set_rng_state
+from refnet.random.generator import thread_safe_generator as thread_safe_generator

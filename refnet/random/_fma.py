@@ -14,6 +14,9 @@ import numpy
 Array = Any
 
 _CHUNK = 1 << 13  # elements per pass, so that the temporaries stay in cache
+_BELOW_FLOAT32 = (1 << 29) - 1  # the bits of a float64 that a float32 has not
+_HALFWAY = 1 << 28
+_HUGE = 2.0**900
 _SPLIT = 134217729.0  # 2^27 + 1 cuts a float64 into two halves of 26 bits
 
 
@@ -24,6 +27,8 @@ def fma32(x: Array, scale: Any, shift: Any) -> Array:
     >>> float(fma32(tie, 1.0, 1.0)[0]) == 1 + 2.0**-23  # just above a tie that would round to even, to 1
     True
     """
+    if shift == 0:
+        return x * numpy.float32(scale) + numpy.float32(0)  # one rounding; the sum turns -0 into 0
     scale, shift = float(scale), float(shift)
     out = numpy.empty_like(x)
     for start in range(0, len(x), _CHUNK):
@@ -31,24 +36,29 @@ def fma32(x: Array, scale: Any, shift: Any) -> Array:
         total = x[chunk].astype(numpy.float64)
         total *= scale  # exact: 24 + 24 bits fit in 53
         total += shift
-        # A second rounding errs only where the first landed on a tie of float32; its lower 28 bits are then zeros.
-        low_bits = total.view(numpy.int64) & 0xFFFFFFF
-        if shift != 0 and numpy.count_nonzero(low_bits) < len(total):
-            doubtful = low_bits == 0
+        # A second rounding errs only where the first landed on a tie of float32, halfway between two of its values.
+        tie = (total.view(numpy.int64) & _BELOW_FLOAT32) == _HALFWAY
+        if tie.any():
+            doubtful = numpy.flatnonzero(tie)
             total[doubtful] = _add_to_odd(x[chunk][doubtful] * numpy.float64(scale), shift)
         out[chunk] = total
     return out
 
 
-def fma64(a: Array, b: Array, c: Array) -> Array:
-    """a b + c for float64 values, rounded once to float64; exact unless the product is below 1e-290 or so.
+def fma64(x: Array, scale: Any, shift: Any) -> Array:
+    """x scale + shift for a float64 array and two numbers, rounded once; exact unless the result is below 1e-290 or so.
 
-    >>> x = 1 + 2.0**-52
-    >>> float(fma64(x, x, -1 - 2.0**-51)) == 2.0**-104
+    >>> x = numpy.array([1 + 2.0**-52])
+    >>> float(fma64(x, x[0], -1 - 2.0**-51)[0]) == 2.0**-104
     True
     """
-    high, low = _exact_product(a, b)
-    upper, lower = _exact_sum(c, low)
+    scale, shift = float(scale), float(shift)
+    if shift == 0:
+        return x * scale + 0.0  # one rounding; the sum turns -0 into 0
+    if abs(scale) > _HUGE:  # whose halves would overflow: take out a power of two
+        return fma64(x, scale / _HUGE, shift / _HUGE) * _HUGE
+    high, low = _exact_product(x, scale)
+    upper, lower = _exact_sum(shift, low)
     top, rest = _exact_sum(high, upper)
     return top + _add_to_odd(rest, lower)
 

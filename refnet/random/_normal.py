@@ -17,23 +17,20 @@ from refnet.random.mt19937 import MT19937
 Array = Any
 
 BLOCK = 16  # values that torch's dense fill makes at a time, from 8 radii and 8 angles
-_CHUNK = 512  # blocks per pass, so that the temporaries stay in cache
 _TAU32 = numpy.float32(2 * math.pi)
 
 
 def blocks32(u: Array, mean: float, std: float) -> Array:
     """Normals from 16 k float32 uniforms in [0, 1): of each 16, eight are radii and eight angles."""
     pairs = u.reshape(-1, 2, BLOCK // 2)
+    r = _cephes.log(numpy.float32(1) - pairs[:, 0])
+    r *= numpy.float32(-2)
+    numpy.sqrt(r, out=r)
+    sin, cos = _cephes.sincos(pairs[:, 1] * _TAU32)
     out = numpy.empty_like(pairs)
-    for start in range(0, len(pairs), _CHUNK):
-        chunk = slice(start, start + _CHUNK)
-        r = numpy.sqrt(numpy.float32(-2) * _cephes.log(numpy.float32(1) - pairs[chunk, 0]))
-        sin, cos = _cephes.sincos(pairs[chunk, 1] * _TAU32)
-        out[chunk, 0], out[chunk, 1] = r * cos, r * sin
-    flat = out.reshape(-1)
-    if mean == 0 and std == 1:
-        return flat + numpy.float32(0)  # the sum turns -0 into 0, as it does below
-    return fma32(flat, numpy.float32(std), numpy.float32(mean))
+    numpy.multiply(r, cos, out=out[:, 0])
+    numpy.multiply(r, sin, out=out[:, 1])
+    return fma32(out.reshape(-1), numpy.float32(std), numpy.float32(mean))
 
 
 def blocks64(u: Array, mean: float, std: float) -> Array:

@@ -6,11 +6,15 @@ distribution goes here if it is a formula over those words, and into a file of i
 """
 
 import math
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy
 
 from refnet import _dtype
+from refnet.random._counts import binomial as binomial
+from refnet.random._counts import poisson as poisson
 from refnet.random._fma import fma32, fma64
 from refnet.random._normal import BLOCK, blocks32, blocks64, pairwise
 from refnet.random._permutation import permutation as permutation
@@ -25,6 +29,10 @@ DIGITS = {  # bits of a significand
     _dtype.float32.numpy: 24,
     _dtype.float64.numpy: 53,
 }
+_LOW_24, _LOW_53 = numpy.uint32((1 << 24) - 1), numpy.uint64((1 << 53) - 1)
+CHUNK = 1 << 14  # values drawn at a time, so that the temporaries stay in cache; a multiple of BLOCK
+_FLOAT64 = numpy.dtype(numpy.float64)
+_LOG_MAX = math.log(sys.float_info.max)  # beyond, the exponential is infinite
 _INT64_MAX = (1 << 63) - 1
 _WIDE = 1 << 28  # ranges from here on take 64-bit words
 
@@ -40,8 +48,11 @@ def outermost_first(array: Array) -> list[int]:
 def unit(engine: MT19937, n: int, dtype: Any) -> Array:
     """Uniform on [0, 1): the lower 53 bits of w64 over 2^53 for float64, the lower 24 of w32 in float32 for the rest."""
     if dtype == numpy.float64:
-        return (engine.words64(n) & (1 << 53) - 1).view(numpy.int64) * 2.0**-53
-    words = engine.words32(n) & numpy.uint32((1 << 24) - 1)
+        words = engine.words64(n)
+        words &= _LOW_53
+        return words.view(numpy.int64) * 2.0**-53
+    words = engine.words32(n)
+    words &= _LOW_24
     values = words.view(numpy.int32).astype(numpy.float32)
     values *= numpy.float32(2.0**-24)
     return values
@@ -53,10 +64,18 @@ def uniform(engine: MT19937, n: int, dtype: Any, low: float = 0.0, high: float =
     if low == 0 and high == 1 and u.dtype == dtype:
         return u
     a, b = u.dtype.type(low), u.dtype.type(high)
-    if a != 0 or b != 1:
-        u = (fma64 if dtype == numpy.float64 else fma32)(u, b - a, a)
+    if dtype == numpy.float64:
+        u = fma64(u, b - a, a)
+    elif (b - a) * 2.0**-24 <= abs(a) <= 8 * (b - a):
+        # Exact in float64 until it is rounded: with 2^e the first bit of b - a, neither the product (24 digits times a
+        # multiple of 2^-24) nor a has bits below 2^(e - 48), and their sum has none above 2^(e + 4): 53 in all.
+        u = (u.astype(numpy.float64) * float(b - a) + float(a)).astype(numpy.float32)
+    else:
+        u = fma32(u, b - a, a)
     values = u.astype(dtype, copy=False)
-    values[values == dtype.type(b)] = dtype.type(a)
+    closed = values == dtype.type(b)
+    if closed.any():
+        values[closed] = dtype.type(a)
     return values
 
 
@@ -73,28 +92,48 @@ def normal(
     kind = numpy.dtype(numpy.float32) if half else dtype
     blocks = blocks64 if dtype == numpy.float64 else blocks32
     whole = n - n % BLOCK
-    u = unit(engine, whole if half else n, kind)  # of float types, torch draws the remainder, and drops it
     out = numpy.empty(n, dtype)
-    out[:whole] = blocks(u[:whole], mean, std)
-    if whole < n:
-        out[-BLOCK:] = blocks(unit(engine, BLOCK, kind), mean, std)
+    for start in range(0, whole, CHUNK):
+        stop = min(start + CHUNK, whole)
+        u = unit(engine, stop - start, kind)
+        if stop == whole < n:
+            if not half:
+                unit(engine, n - whole, kind)  # of float types, torch draws the remainder, and drops it
+            u = numpy.concatenate((u, unit(engine, BLOCK, kind)))
+        values = blocks(u, mean, std)
+        out[start:stop] = values[: stop - start]
+        if stop == whole < n:
+            out[-BLOCK:] = values[-BLOCK:]
     return out
 
 
 def exponential(engine: MT19937, n: int, dtype: Any, rate: float = 1.0) -> Array:
     """-log(1 - u) / rate, in float64 with the C library's log1p, rounded once."""
-    u = unit(engine, n, numpy.dtype(numpy.float64))
+    u = unit(engine, n, _FLOAT64)
     scale = -1.0 / rate
     if dtype == numpy.float64:
-        return scale * _log1p(-u)
+        return scale * _each(math.log1p, -u)
     # numpy's log1p errs by a few float64 ulp. That shows only where rounding to the narrower type hangs by them.
     fast = scale * numpy.log1p(-u)
     slack = numpy.abs(fast) * 2.0**-48
     low, high = (fast - slack).astype(numpy.float32), (fast + slack).astype(numpy.float32)
     unsure = low != high
     if unsure.any():
-        low[unsure] = scale * _log1p(-u[unsure])
+        low[unsure] = scale * _each(math.log1p, -u[unsure])
     return low.astype(dtype, copy=False)
+
+
+def cauchy(engine: MT19937, n: int, dtype: Any, median: float = 0.0, sigma: float = 1.0) -> Array:
+    """median + sigma tan(pi (u - 1/2)), in float64 with the C library's tangent."""
+    angles = math.pi * (unit(engine, n, _FLOAT64) - 0.5)
+    return _narrow(fma64(_each(math.tan, angles), sigma, median), dtype)
+
+
+def log_normal(engine: MT19937, n: int, dtype: Any, mean: float = 1.0, std: float = 2.0) -> Array:
+    """exp(x) of normal values x, drawn two at a time whatever n, in float64 with the C library's exponential."""
+    x = fma64(pairwise(engine, n), std, mean)
+    values = numpy.where(x > _LOG_MAX, numpy.inf, _each(math.exp, numpy.minimum(x, _LOG_MAX)))
+    return _narrow(values, dtype)
 
 
 def _narrow(values: Array, dtype: Any) -> Array:
@@ -102,8 +141,9 @@ def _narrow(values: Array, dtype: Any) -> Array:
     return values.astype(_dtype.opmath(dtype)).astype(dtype, copy=False)
 
 
-def _log1p(x: Array) -> Array:
-    return numpy.fromiter(map(math.log1p, x.tolist()), numpy.float64, len(x))
+def _each(function: Callable[[float], float], x: Array) -> Array:
+    """A function of the C library on every element, where numpy's own, faster one differs in the last place."""
+    return numpy.fromiter(map(function, x.tolist()), numpy.float64, len(x))
 
 
 # --- discrete -----------------------------------------------------------------------------------------------------
@@ -132,10 +172,23 @@ def integers(engine: MT19937, n: int, dtype: Any, low: int, count: int) -> Array
     return values.astype(dtype, copy=False)
 
 
+def geometric(engine: MT19937, n: int, dtype: Any, p: float) -> Array:
+    """The number of trials until the first success, of probability p: ceil(log u / log(1 - p)), in float64."""
+    u = unit(engine, n, _FLOAT64)
+    logs = numpy.where(u > 0, _each(math.log, numpy.where(u > 0, u, 1.0)), -numpy.inf)
+    with numpy.errstate(all="ignore"):
+        trials = numpy.ceil(logs / math.log1p(-p))
+        if dtype in DIGITS:
+            return _narrow(trials, dtype)
+        return trials.astype(numpy.int64 if dtype.itemsize == 8 else numpy.int32).astype(
+            dtype
+        )  # as compiled code casts
+
+
 def bernoulli(engine: MT19937, n: int, p: float) -> Array:
     """True with probability p, in steps of 2^-53; w64 modulo 2^53 against p 2^53 as integers."""
     words = engine.words64(n)
-    words &= numpy.uint64((1 << 53) - 1)
+    words &= _LOW_53
     return words < numpy.uint64(math.ceil(p * 2.0**53))
 
 
@@ -167,7 +220,7 @@ def multinomial(engine: MT19937, weights: Array, n: int, replacement: bool) -> A
         sums = numpy.cumsum(weights[row], dtype=kind)
         sums = sums / sums[-1]
         sums[-1] = 1
-        out[row] = numpy.searchsorted(sums.astype(numpy.float64), unit(engine, n, numpy.dtype(numpy.float64)))
+        out[row] = numpy.searchsorted(sums.astype(numpy.float64), unit(engine, n, _FLOAT64))
     return out
 
 
@@ -185,9 +238,11 @@ def dropout_noise(generator: Any, like: Array, p: float) -> Array:
     array([0., 0., 2., 0., 0.], dtype=float32)
     """
     noise = numpy.empty_like(like, order="K")
-    kept = bernoulli(engine_of(generator, "dropout"), noise.size, 1 - p)
+    engine = engine_of(generator, "dropout")
     kind = _dtype.opmath(noise.dtype)
-    values = numpy.array([0, kind.type(1) / kind.type(1 - p)], kind).astype(noise.dtype)
-    memory = noise.transpose(outermost_first(noise))
-    memory[...] = values[kept.view(numpy.uint8)].reshape(memory.shape)
+    scale = (kind.type(1) / kind.type(1 - p)).astype(noise.dtype)
+    flat = noise.transpose(outermost_first(noise)).reshape(-1)  # a view: the array is dense
+    for start in range(0, flat.size, CHUNK):
+        part = flat[start : start + CHUNK]
+        numpy.multiply(bernoulli(engine, part.size, 1 - p), scale, out=part)
     return noise

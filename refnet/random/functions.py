@@ -17,7 +17,10 @@ from refnet.random import distributions
 from refnet.random.generator import engine_of
 from refnet.random.in_place import as_float, as_int, fill_from
 from refnet.random.in_place import bernoulli_ as bernoulli_
+from refnet.random.in_place import cauchy_ as cauchy_
 from refnet.random.in_place import exponential_ as exponential_
+from refnet.random.in_place import geometric_ as geometric_
+from refnet.random.in_place import log_normal_ as log_normal_
 from refnet.random.in_place import normal_ as normal_
 from refnet.random.in_place import random_ as random_
 from refnet.random.in_place import uniform_ as uniform_
@@ -62,16 +65,20 @@ def _new(shape: tuple[int, ...], dtype: Any, default: _dtype.dtype, device: Any,
         dtype is None or out.dtype is dtype,
         lambda: f"{name}(): dtype {type_name(dtype)} does not match dtype of out parameter ({type_name(out.dtype)})",
     )
+    _check_no_gradient(name, [out])
+    if out._array.shape != shape:
+        out._array = out.device.xp.empty(shape, out._array.dtype)
+    return out
+
+
+def _check_no_gradient(name: str, tensors: list[Any]) -> None:
     check(
-        not out.requires_grad,
+        not (_tape.mode.grad and any(x.requires_grad for x in tensors)),
         lambda: (
             f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
             "arguments requires grad."
         ),
     )
-    if out._array.shape != shape:
-        out._array = out.device.xp.empty(shape, out._array.dtype)
-    return out
 
 
 def _new_like(input: Any, dtype: Any, device: Any, layout: memory_format, name: str) -> Any:
@@ -214,7 +221,7 @@ def randperm(
         limit = "2049" if digits == 11 else f"2^{digits}+1"
         check(n <= (1 << digits) + 1, lambda: f"n cannot be greater than {limit} for {type_name(d)} type.")
     return _track(
-        fill_from(made, generator, lambda e, count, t: distributions.permutation(e, count).astype(t), "randperm"),
+        fill_from(made, generator, lambda e, count, t: distributions.permutation(e, count), "randperm", at_once=True),
         requires_grad,
     )
 
@@ -300,6 +307,7 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = No
     """
     expect_tensor(input, "bernoulli")
     if out is not None:
+        _check_no_gradient("bernoulli", [input])
         return bernoulli_(_new(input.shape, None, input.dtype, None, out, "bernoulli"), input, generator=generator)
     made = _new_like(input, None, None, contiguous_format, "bernoulli")
     bernoulli_(made, input if p is None else p, generator=generator)
@@ -343,7 +351,12 @@ def normal(
         ),
         TypeError,
     )
-    shape = _common_shape([x._array.shape for x in tensors])
+    shapes = [x._array.shape for x in tensors]
+    if isinstance(out, TensorBase):
+        _check_no_gradient("normal", tensors)
+        if not isinstance(std, TensorBase):  # then torch gives std the shape of `out`
+            shapes.append(out._array.shape)
+    shape = _common_shape(shapes, "normal", ("mean", "std"))
     made = _new(shape, None, tensors[0].dtype, tensors[0].device, out, "normal")
     with _tape.set_grad(False):
         if isinstance(std, TensorBase):
@@ -356,13 +369,88 @@ def normal(
     return made
 
 
-def _common_shape(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
+def _common_shape(shapes: list[tuple[int, ...]], name: str, of: tuple[str, str]) -> tuple[int, ...]:
     try:
         return numpy.broadcast_shapes(*shapes)
     except ValueError:
         raise RuntimeError(
-            f"normal(): the shapes of mean {list(shapes[0])} and std {list(shapes[1])} cannot be broadcast together"
+            f"{name}(): the shapes of {of[0]} {list(shapes[0])} and {of[1]} {list(shapes[1])} cannot be broadcast together"
         ) from None
+
+
+def poisson(input: Any, generator: Any = None) -> Any:
+    """Poisson values in the shape and dtype of input, each with the rate that input gives.
+
+    RuntimeError for a negative rate or nan, NotImplementedError for an input that is not floating. The gradient with
+    respect to the rates is zero.
+
+    >>> import refnet
+    >>> _ = refnet.manual_seed(0)
+    >>> poisson(refnet.tensor([1.0, 5.0, 20.0]))
+    tensor([ 2.,  6., 19.])
+    """
+    expect_tensor(input, "poisson")
+    engine = engine_of(generator, "poisson")
+    check(
+        input.dtype.is_floating_point,
+        lambda: f"\"poisson_cpu\" not implemented for '{type_name(input.dtype)}'; expected a floating point dtype",
+        NotImplementedError,
+    )
+    rates = to_numpy(input._array)
+    check(
+        bool((rates >= 0).all()),
+        lambda: f"invalid Poisson rate, expected rate to be non-negative, got {rates[~(rates >= 0)][0]}",
+    )
+    drawn = distributions.poisson(engine, rates.astype(numpy.float64).reshape(-1))
+    return _as_drawn(drawn.astype(_dtype.opmath(rates.dtype)).astype(rates.dtype).reshape(rates.shape), input)
+
+
+def binomial(count: Any, prob: Any, generator: Any = None) -> Any:
+    """Successes in `count` trials of probability `prob`, in the common shape of the two.
+
+    ValueError for a count that is not floating; RuntimeError where the types differ, or for a count of nan. The
+    gradient with respect to the probabilities is zero.
+
+    >>> import refnet
+    >>> _ = refnet.manual_seed(0)
+    >>> binomial(refnet.tensor([10.0, 100.0]), refnet.tensor([0.3, 0.6]))
+    tensor([ 6., 62.])
+    """
+    expect_tensor(count, "binomial", "count")
+    expect_tensor(prob, "binomial", "prob", 2)
+    engine = engine_of(generator, "binomial")
+    check(
+        count.dtype.is_floating_point,
+        lambda: f"binomial only supports floating-point dtypes for count, got: {type_name(count.dtype)}",
+        ValueError,
+    )
+    check(
+        prob.dtype.is_floating_point,
+        lambda: f"binomial only supports floating-point dtypes for prob, got: {type_name(prob.dtype)}",
+        ValueError,
+    )
+    check(
+        count.dtype is prob.dtype,
+        lambda: f"binomial(): found dtype {type_name(prob.dtype)} for prob but expected {type_name(count.dtype)}",
+    )
+    check(
+        count.dtype.numpy not in _dtype.HALF,
+        lambda: f"\"binomial_cpu\" not implemented for '{type_name(count.dtype)}'; expected float32 or float64",
+        NotImplementedError,
+    )
+    shape = _common_shape([count._array.shape, prob._array.shape], "binomial", ("count", "prob"))
+    counts, probabilities = (numpy.broadcast_to(to_numpy(x._array), shape).reshape(-1) for x in (count, prob))
+    check(not numpy.isnan(counts).any(), lambda: "binomial expects counts that are numbers, but found nan")
+    return _as_drawn(distributions.binomial(engine, counts, probabilities).reshape(shape), count, prob)
+
+
+def _as_drawn(values: Array, *parameters: Any) -> Any:
+    """Drawn values as a tensor, whose gradient with respect to the tensors that were parameters is zero."""
+    device = parameters[0].device
+    values = device.xp.asarray(values)
+    if any(x.requires_grad for x in parameters):
+        return _drawn(*parameters, values=values)
+    return _tape.wrap(values, device)
 
 
 def multinomial(

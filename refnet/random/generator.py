@@ -186,6 +186,14 @@ def set_rng_state(new_state: Any) -> None:
     default_generator.set_state(new_state)
 
 
+def thread_safe_generator() -> Generator | None:
+    """A generator that a transform may use in any worker of a DataLoader: None, which stands for the default one.
+
+    That one gives each worker thread a stream of its own.
+    """
+    return None
+
+
 @contextmanager
 def fork_rng(
     devices: Iterable[Any] | None = None, enabled: bool = True, device_type: str | None = None

@@ -98,6 +98,54 @@ T.normal(0.,-1.,(3,))
 T.normal(0.,1.,3)
 T.normal(0.,1.,(3,),dtype=T.int64)
 T.normal(0.,1.,(3,),out=T.empty(5))
+T.poisson(T.tensor([1.,5,20]))
+T.poisson(T.tensor([1,5,20]))
+T.poisson(T.tensor([1.,5,20],dtype=T.float16))
+T.poisson(T.rand(40,dtype=T.float64)*30,T.Generator())
+T.poisson((T.rand(40)*30).to(T.bfloat16))
+T.poisson(T.rand(3,8)[:,::2].t())
+T.poisson(T.tensor([1,-5,20.]))
+T.poisson(T.tensor([float('nan')]))
+T.poisson(T.tensor([float('inf'),1e30]))
+T.poisson(T.empty(0))
+T.poisson(3.)
+T.poisson(T.ones(2),generator=5)
+T.binomial(T.tensor([10.,100]),T.tensor([.3,.6]))
+T.binomial(T.tensor([10,100]),T.tensor([.3,.6]))
+T.binomial(T.tensor([10.,100]),T.tensor([.3,.6],dtype=T.float64))
+T.binomial(T.tensor([10.,100],dtype=T.float16),T.tensor([.3,.6],dtype=T.float16))
+T.binomial(T.tensor([10.,100]),T.tensor([1,0]))
+T.binomial(T.tensor([10.,100]),T.tensor(.3))
+T.binomial(T.full((2,3),50.),T.tensor([[.3],[.9]]))
+T.binomial(T.ones(2),T.rand(3))
+T.binomial(T.tensor([10.,-100]),T.tensor([.3,2]))
+T.binomial(T.tensor([10.,-100]),T.tensor([-.3,float('nan')]))
+T.binomial(T.tensor([10.,30]),T.tensor([float('nan'),.5]))
+T.binomial(T.ones(2),.5)
+T.binomial(T.full((3,4),9.).t(),T.rand(4,3))
+T.binomial(T.tensor([2.5,30.5],dtype=T.float64),T.tensor([.3,.5],dtype=T.float64),T.Generator())
+T.rand(3,4).bernoulli()
+T.rand(3,4).bernoulli(.3)
+T.rand(3,4).multinomial(2)
+T.rand(4).multinomial(9,True,generator=T.Generator())
+T.normal(T.rand(40),T.rand(40),out=T.empty(40))
+T.normal(T.rand(4,1),T.rand(40),out=T.empty(0))
+T.normal(3.,T.rand(40),out=T.empty(40))
+T.normal(T.rand(40),2.,out=T.empty(0,dtype=T.float64))
+T.normal(T.rand(8,5).t(),2.)
+T.normal(T.rand(8,5).t(),T.rand(8,5).t())
+T.normal(3,T.rand(8,5).t())
+T.normal(mean=0.,std=T.rand(3))
+T.normal(std=T.rand(3))
+T.normal(T.empty(0),1.)
+T.normal(T.rand(3).requires_grad_(),1.,out=T.empty(3))
+T.normal(T.rand(20,dtype=T.float64),T.rand(20))
+T.normal(T.tensor([1,2]),T.rand(2))
+T.normal(0.,1.,size=(4,5),generator=T.Generator(),dtype=T.float64)
+T.normal(T.tensor(1.),T.tensor(2.))
+T.normal(T.tensor(1.),T.tensor(2.),(3,))
+T.randperm(20,dtype=T.float32)
+T.randperm(300,dtype=T.uint8)
 T.multinomial(T.tensor([1.,2,3]),2)
 T.multinomial(T.rand(4,9),5)
 T.multinomial(T.rand(4,9),1)
@@ -131,11 +179,44 @@ T.empty(3,1,20,dtype=T.KIND)[:,:,::3].transpose(1,2)
 T.empty(0,dtype=T.KIND)
 T.empty((),dtype=T.KIND)
 """.strip().splitlines()
-FLOATING_FILLS = ("uniform_(-1,2)", "normal_(1,3)", "exponential_(2)")
+FLOATING_FILLS = (
+    "uniform_(-1,2)",
+    "normal_(1,3)",
+    "exponential_(2)",
+    "cauchy_(1,2)",
+    "log_normal_(0,.5)",
+    "geometric_(.2)",
+)
 FILLS = ("random_()", "random_(0,2)", "bernoulli_()", "bernoulli_(.3)")
 FLOATING = ("float32", "float64", "float16", "bfloat16")
 
 ARGUMENTS = """
+T.empty(20,3,dtype=T.bool).geometric_(.5)
+T.empty(20,3,dtype=T.uint8).geometric_(.5)
+T.empty(20,3,dtype=T.int64).geometric_(0)
+T.empty(20,3,dtype=T.int64).geometric_(float('nan'))
+T.empty(0,dtype=T.bool).geometric_(.5)
+T.empty(20,3,dtype=T.int64).geometric_()
+T.empty(20,3).geometric_('a')
+T.empty(20,3).geometric_(T.tensor(.3))
+T.empty(20,3,dtype=T.int64).log_normal_()
+T.empty(0,dtype=T.int64).log_normal_()
+T.empty(20,3).log_normal_(0,0)
+T.empty(20,3).log_normal_(std='a')
+T.empty(20,3).log_normal_(mean=float('nan'))
+T.empty(20,3).log_normal_(1e4)
+T.empty(20,3,dtype=T.int64).cauchy_()
+T.empty(0,dtype=T.int64).cauchy_()
+T.empty(20,3).cauchy_(0,0)
+T.empty(20,3).cauchy_(median=1,sigma=2)
+T.empty(20,3,dtype=T.float64).cauchy_(3,1e300)
+T.empty(20,3).cauchy_(sigma='1')
+T.empty(20,3,requires_grad=True).cauchy_()
+T.empty(20,3).expand(2,20,3).cauchy_()
+T.empty(20,3,dtype=T.float64).uniform_(-5e307,1e308)
+T.empty(20,3,dtype=T.float64).normal_(1,1e307)
+T.empty(20,3,dtype=T.float64).normal_(0,1e-310)
+T.empty(20,3,dtype=T.float64).normal_(1e-300,1e-300)
 T.empty(20,3).uniform_(1,0)
 T.empty(20,3).uniform_(-1e300,1e300)
 T.empty(20,3).uniform_(-3e38,3e38)
@@ -233,7 +314,9 @@ def test_fills_follow_the_memory(kind: str, layout: str) -> None:
         assert outcome(refnet, row) == outcome(torch, row), row
 
 
-@pytest.mark.parametrize("fill", ["uniform_", "normal_", "bernoulli_", "exponential_", "random_"])
+@pytest.mark.parametrize(
+    "fill", ["uniform_", "normal_", "bernoulli_", "exponential_", "random_", "cauchy_", "log_normal_"]
+)
 def test_fills_tick_the_version_and_cut_the_history(fill: str) -> None:
     for T in (torch, refnet):
         leaf = T.ones(4, requires_grad=True)
@@ -245,7 +328,9 @@ def test_fills_tick_the_version_and_cut_the_history(fill: str) -> None:
         assert leaf.grad.tolist() == [0.0] * 4
 
 
-@pytest.mark.parametrize("row", ["T.bernoulli(x)", "T.normal(x, 1.0)", "T.normal(0.0, x)", "T.normal(x, x)"])
+@pytest.mark.parametrize(
+    "row", ["T.bernoulli(x)", "T.normal(x, 1.0)", "T.normal(0.0, x)", "T.normal(x, x)", "T.poisson(x)"]
+)
 def test_draws_have_zero_gradients(row: str) -> None:
     for T in (torch, refnet):
         x = T.full((3,), 0.5, requires_grad=True)
