@@ -27,6 +27,7 @@ UNCHANGED = "unchanged"  # inputs and cotangents keep their bits (or change as t
 REPEAT = "repeat"  # a second run gives the same bits
 LAYOUTS = "layout"  # the same sample with other strides
 ERROR = "error"  # the same exception type, and a message that names the same cause
+BITS = "bits"  # random draws: results and the generator's state are torch's bit for bit; in place of `output`
 MEMORY_FORMAT = "memory-format"  # contiguous, channels-last or other strides, as torch's result has; part of `output`
 
 CHECKS = frozenset({OUTPUT, GRADIENT, SECOND, UNCHANGED, REPEAT, LAYOUTS, MEMORY_FORMAT})
@@ -191,6 +192,7 @@ class Case:
     exact: bool = False  # NaN, inf, signed zeros: the class of every element must be torch's own
     label: str = ""
     timeout: float | None = None  # seconds; None: the run's
+    streams: tuple[str, ...] = ()  # aspects of torch's random streams it hangs on: see `conformance/variant.py`
     family: str = field(default="", compare=False)
 
     @cached_property
@@ -221,12 +223,14 @@ def ops(
     exact: bool = False,
     label: str = "",
     timeout: float | None = None,
+    streams: Sequence[str] = (),
 ) -> list[Case]:
     """Cases of one operation: every row at every dtype.
 
     `operation` is torch's qualified name, or with `program` just what the program is called. Use fewer `checks` where
     torch has no gradient (`FORWARD`), fewer `layouts` where strides change the meaning, `exact` for NaN, infinities,
-    signed zeros and ties. `label` tells apart cases that otherwise have the same name.
+    signed zeros and ties. `label` tells apart cases that otherwise have the same name. `streams` are the aspects of
+    torch's random streams that the results hang on.
 
     >>> from conformance.draw import normal
     >>> [case.id for case in ops("tanh", [args(normal(3)), args(normal(2, 5))])]
@@ -234,6 +238,7 @@ def ops(
     """
     called = Operation(operation, program)
     options: dict[str, Any] = {"layouts": tuple(layouts), "exact": exact, "label": label, "timeout": timeout}
+    options["streams"] = tuple(streams)
     pairs = [(row, dtype) for row in rows for dtype in dtypes]
     return [Case(called, row, dtype, frozenset(checks), **options) for row, dtype in pairs]
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy
 
-from conformance import messages, record
+from conformance import bits, messages, record
 from conformance.candidates.protocol import Candidate, Raised, Result, Value
 from conformance.case import (
+    BITS,
     ERROR,
     EXPANDED,
     GRADIENT,
@@ -29,6 +30,7 @@ from conformance.layout import Arranged, applies, arrange, first_row_repeated, m
 from conformance.oracle import Truth, reference_candidate, with_changed_inputs
 from conformance.probing import Key
 from conformance.record import Record
+from conformance.variant import WORDS, described, incomparable, variants
 from conformance.verdict import Verdict
 
 Strides = dict[str, tuple[int, ...] | None]  # of torch's results, by name
@@ -106,6 +108,16 @@ class _Comparison:
             yield self.fail("run", "", "case", f"torch itself cannot run this case: {broken.kind}: {broken.message}")
             return
 
+        if BITS in self.case.checks or self.case.streams:
+            reason = incomparable(
+                (WORDS, *self.case.streams), _namespace(reference_candidate()), _namespace(self.candidate)
+            )
+            if reason:
+                yield self.record(BITS, bits.GENERATOR, record.UNSUPPORTED, message=reason)
+                return
+        if BITS in self.case.checks:
+            yield from self.draws()
+            return
         base = _Run(self.candidate, self.truth, "", self.truth.order)
         strides = {value.name: value.strides for value in self.truth.reference.outputs}
         yield from self.results(self.truth, base, "", self.truth.order, strides)
@@ -139,6 +151,26 @@ class _Comparison:
         if lacking:
             return self.fail(ERROR, "", "message", f"does not name {', '.join(lacking)}; {got}; {wanted}")
         return self.passed(ERROR, "", _line(mine.message))
+
+    def draws(self) -> Iterator[Record]:
+        """Random draws: every result, and the generator's state, bit for bit. One record names the first difference."""
+        run = _Run(self.candidate, self.truth, "", 0)
+        raised = run.result.raised.get(OUTPUT)
+        if raised is not None:
+            yield self.raised(BITS, raised)
+            return
+        formats = MEMORY_FORMAT in self.case.checks
+        found = bits.first_difference(run.result, self.truth.forward, self.truth.sample.names, formats)
+        count = bits.elements(self.truth.forward)
+        if found is not None:
+            yield self.record(BITS, found.tensor, record.FAIL, elements=count, **found.evidence)
+            return
+        message = f"torch draws {described(variants(_namespace(reference_candidate())))}"
+        yield self.record(BITS, "", record.PASS, grade="exact", message=message, elements=count, identical=True)
+        if UNCHANGED in self.case.checks:
+            yield self.unchanged(run)
+        if REPEAT in self.case.checks:
+            yield self.repeat(run)
 
     def results(self, truth: Truth, run: _Run, prefix: str, order: int, strides: Strides) -> Iterator[Record]:
         """Outputs, then gradients, then second order: as many as were asked for. `prefix` is the layout's name."""
@@ -359,6 +391,11 @@ class _Comparison:
         if raised.kind in ("MemoryError", "OutOfMemoryError"):
             return self.record(check, "", record.OOM, category="exception", message=message)
         return self.fail(check, "", "exception", f"{message}\n{raised.trace}")
+
+
+def _namespace(candidate: Candidate) -> Any:
+    """What programs see as torch; None where a candidate is no namespace."""
+    return getattr(candidate, "torch", None)
 
 
 def _is_float(value: Any) -> bool:

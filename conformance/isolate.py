@@ -38,7 +38,7 @@ class _Worker:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Children inherit one BLAS thread each; the parent's environment stays as it was."""
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
@@ -120,7 +120,7 @@ class Workers:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=work, args=(theirs, *self.arguments), daemon=True)
-        with _one_thread():
+        with one_thread():
             process.start()
         theirs.close()
         return _Worker(process, ours)

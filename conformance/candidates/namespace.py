@@ -43,6 +43,10 @@ class Namespace:
         if hasattr(self.torch, "manual_seed"):
             self.torch.manual_seed(0)
 
+    def stream(self) -> Array | None:
+        """The state of the default generator; None where there is none."""
+        return self.to_array(self.torch.get_rng_state()) if hasattr(self.torch, "get_rng_state") else None
+
     def resolve(self, name: str) -> Any:
         """The attribute of the namespace with this qualified name."""
         return functools.reduce(getattr, name.split("."), self.torch)
@@ -79,6 +83,7 @@ class Namespace:
                 outputs = self._flatten(self._call(operation, sample, tensors))
                 result.outputs = [value for value, _ in outputs]
                 result.after = tuple(self.to_array(tensor) for tensor in tensors)
+                result.stream = None if order else self.stream()  # draws are compared without gradients
                 if any(array is not None for array in cotangents):
                     stage = GRADIENT
                     tensor_outputs = [tensor for value, tensor in outputs if value.array is not None]
@@ -160,7 +165,7 @@ class Namespace:
             return str(error) or "NotImplementedError"
         if isinstance(error, AttributeError):
             owner = error.obj
-            if owner is self.torch or isinstance(owner, types.ModuleType | self.torch.Tensor):
+            if owner is self.torch or isinstance(owner, (types.ModuleType, self.torch.Tensor)):
                 return f"{self.name}: {error}"
         return ""
 

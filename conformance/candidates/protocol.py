@@ -43,6 +43,7 @@ class Result:
     gradients: dict[str, Array | None] | None = None  # by input name; None: no gradient reached it
     second: dict[str, Array | None] | None = None  # by input name, and "cotangent i"
     after: tuple[Array, ...] = ()  # the inputs as the call left them
+    stream: Array | None = None  # at order 0, the state that the call left the default generator in
     raised: dict[str, Raised] = field(default_factory=dict)  # by stage: output, gradient, second-order
 
     def arrays(self) -> dict[tuple[str, str], Array | None]:

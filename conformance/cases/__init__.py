@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from conformance.case import ALL_LAYOUTS as ALL_LAYOUTS
+from conformance.case import BITS as BITS
 from conformance.case import CHANNELS_LAST as CHANNELS_LAST
 from conformance.case import CHECKS as CHECKS
 from conformance.case import EXPANDED as EXPANDED

@@ -4,6 +4,9 @@ import warnings
 from typing import Any
 
 from conformance.cases import CHECKS, FLOATS, REPEAT, Case, args, normal, ops, refuses
+from conformance.variant import BERNOULLI
+
+MASKS = (BERNOULLI,)  # where torch draws them in another way, there is nothing to compare with
 
 SHAPES = {
     "dropout": ((7,), (3, 5), (1025,), (0, 3)),
@@ -39,10 +42,14 @@ def cases() -> list[Case]:
             for p, training in ((0.5, True), (0.2, True), (0.0, True), (1.0, True), (0.5, False))
         ]
         # A mask follows the order of memory: other strides mean another mask, in torch as well.
-        found += ops("dropout twice", rows, program=twice, layouts=(), checks=CHECKS - {REPEAT})
-        found += ops("dropout twice", rows[:1], program=twice, layouts=(), dtypes=FLOATS[2:])
+        found += ops("dropout twice", rows, program=twice, streams=MASKS, layouts=(), checks=CHECKS - {REPEAT})
+        found += ops("dropout twice", rows[:1], program=twice, streams=MASKS, layouts=(), dtypes=FLOATS[2:])
         found += ops(
-            "dropout in place", [args(normal(*shapes[-1], scale=2), function=name)], program=in_place, layouts=()
+            "dropout in place",
+            [args(normal(*shapes[-1], scale=2), function=name)],
+            program=in_place,
+            streams=MASKS,
+            layouts=(),
         )
         found += refuses(f"nn.functional.{name}", [args(normal(2, 3, 4), 1.5), args(normal(2, 3, 4), -0.1)])
     found += refuses("nn.functional.dropout1d", [args(normal(2, 3, 4, 5))])
@@ -75,13 +82,16 @@ def more() -> list[Case]:
     found: list[Case] = []
     for name, shapes in RANKS.items():
         rows = [args(normal(*shape), function=name, **options) for shape in shapes for options in OPTIONS]
-        found += ops("dropout by default", rows, program=by_default, layouts=(), checks=CHECKS - {REPEAT})
+        found += ops(
+            "dropout by default", rows, program=by_default, streams=MASKS, layouts=(), checks=CHECKS - {REPEAT}
+        )
         found += refuses(f"nn.functional.{name}", [args(normal(2, 3, 4), 1.0005), args(normal(2, 3, 4), float("nan"))])
         found += refuses(f"nn.functional.{name}", [args(normal(2, 3, 4), -0.0005)], label="just below")
     found += ops(
         "dropout by default",
         [args(normal(0, 3), function=n, training=True) for n in ("dropout", "alpha_dropout")],
         program=by_default,
+        streams=MASKS,
         layouts=(),
     )
     found += refuses("nn.functional.feature_alpha_dropout", [args(normal(3), 0.5, True)])

@@ -79,6 +79,10 @@ class Overlay:
             return found
         return Overlay(found, self._rest, self._value) if self._rest else self._value
 
+    def __instancecheck__(self, instance: Any) -> bool:
+        """A class with one method replaced, such as Tensor, still has the class's instances."""
+        return isinstance(instance, self._base)
+
 
 def variant(subject: Subject, name: str, implementation: Implementation) -> Any:
     """A candidate: torch, with the subject's operation computed by the implementation."""

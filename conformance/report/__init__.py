@@ -1,47 +1,25 @@
 """Reports of a run: records as Parquet and CSV, a summary to read, and what it was run on."""
 
 import json
-import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from conformance.record import COLUMNS, Record, to_frame
 from conformance.report.environment import environment
+from conformance.report.folder import replaced
 from conformance.report.summary import summary
 from conformance.run import Outcome
 
 
 def write(outcome: Outcome, folder: Path) -> None:
-    """Write records.parquet, records.csv, summary.md and environment.json into `folder`, replacing it as a whole.
-
-    The files are made beside it first, so that a reader never sees half a report.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        frame = to_frame(outcome.records)
-        surroundings = environment(outcome)
+    """Write records.parquet, records.csv, summary.md and environment.json into `folder`, replacing it as a whole."""
+    frame = to_frame(outcome.records)
+    surroundings = environment(outcome)
+    with replaced(folder) as made:
         frame.to_parquet(made / "records.parquet", index=False)
         frame.to_csv(made / "records.csv", index=False)
         (made / "summary.md").write_text(summary(outcome, frame, surroundings), encoding="utf-8")
         (made / "environment.json").write_text(json.dumps(surroundings, indent=2) + "\n", encoding="utf-8")
-        made.chmod(0o755)
-        _replace(made, folder)
-    except BaseException:
-        shutil.rmtree(made, ignore_errors=True)
-        raise
-
-
-def _replace(made: Path, folder: Path) -> None:
-    if folder.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-        os.replace(folder, old / folder.name)
-        os.replace(made, folder)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        os.replace(made, folder)
 
 
 def read(folder: Path) -> Any:

@@ -4,7 +4,9 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from conformance.case import BITS
 from conformance.identity import installed
+from conformance.record import PASS, UNSUPPORTED
 from conformance.run import Outcome
 
 PACKAGES = ("refnet", "torch", "numpy", "ml_dtypes", "pandas")
@@ -24,12 +26,26 @@ def environment(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 1),
         "workers": outcome.workers,
         "threads a worker": 1,
+        **machine(),
+        "parts": outcome.parts,
+        "random streams": _streams(outcome),
+    }
+
+
+def _streams(outcome: Outcome) -> str:
+    """How the installed torch draws random numbers, as the cases that compare draws found it."""
+    found = {r.status: r.message for r in outcome.records if r.check == BITS and (r.status == PASS or r.tensor)}
+    return found.get(PASS) or found.get(UNSUPPORTED) or "no random draw was compared"
+
+
+def machine() -> dict[str, Any]:
+    """The processor, the system and the versions under any run on this machine."""
+    return {
         "python": platform.python_version(),
         "machine": platform.machine(),
         "processor": _processor(),
         "system": f"{platform.system()} {platform.release()}",
         "packages": {name: installed(name) for name in PACKAGES},
-        "parts": outcome.parts,
     }
 
 
