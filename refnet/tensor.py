@@ -12,7 +12,7 @@ from refnet._check import check
 from refnet._device import Array, address, cpu, device, storage, to_numpy
 from refnet._inplace import fill, in_place, update
 from refnet._memory_format import NDIM, ORDER, contiguous_format, memory_format, preserve_format
-from refnet._ops import getitem, pointwise, reduce
+from refnet._ops import getitem, pointwise, reduce, special
 from refnet._ops import index as positions
 from refnet._ops import matmul as products
 from refnet._ops import shape as shapes
@@ -20,7 +20,7 @@ from refnet._ops import softmax as stable
 from refnet._ops import sort as sorting
 from refnet._ops._dims import dim_of, infer_shape, sizes_of
 from refnet._tape import RemovableHandle, TensorBase
-from refnet.random import in_place as draws
+from refnet.random import functions as draws
 
 
 class Size(tuple[int, ...]):
@@ -59,6 +59,8 @@ def _binary(function: Callable[..., Any]) -> Callable[..., Any]:
     """An operator: `x + y` for a tensor, number or array y; NotImplemented for anything else."""
 
     def operator(self: Any, other: Any) -> Any:
+        if isinstance(other, TensorBase):
+            return function(self, other)
         return function(self, _operand(other)) if isinstance(other, _Operand) else NotImplemented
 
     return operator
@@ -735,6 +737,9 @@ class Tensor(TensorBase):
     tanh, tanh_ = pointwise.tanh, in_place(pointwise.tanh)
     sigmoid, sigmoid_ = pointwise.sigmoid, in_place(pointwise.sigmoid)
     relu, relu_ = pointwise.relu, in_place(pointwise.relu)
+    erf, erf_ = special.erf, in_place(special.erf)
+    erfc, erfc_ = special.erfc, in_place(special.erfc)
+    erfinv, erfinv_ = special.erfinv, in_place(special.erfinv)
     softmax, log_softmax = stable.softmax, stable.log_softmax
     maximum, minimum = pointwise.maximum, pointwise.minimum
     clamp, clamp_ = pointwise.clamp, in_place(pointwise.clamp)
@@ -896,6 +901,8 @@ class Tensor(TensorBase):
 
     uniform_, normal_, bernoulli_ = draws.uniform_, draws.normal_, draws.bernoulli_
     random_, exponential_ = draws.random_, draws.exponential_
+    cauchy_, log_normal_, geometric_ = draws.cauchy_, draws.log_normal_, draws.geometric_
+    bernoulli, multinomial = draws.bernoulli, draws.multinomial
 
 
 def bool_of(tensor: Any) -> Any:

@@ -25,16 +25,17 @@ LAYERS = (
     ("_engine", "_format", "_formats", "_inplace", "backends"),
     ("random.functions", "random.in_place", "=random"),
     ("tensor",),
-    ("autograd", "creation", "linalg"),
+    ("autograd", "creation", "linalg", "special"),
     ("nn.parameter",),
-    ("nn.functional", "nn.init", "serialization"),
+    ("nn.functional", "nn.init", "nn.utils.rnn", "serialization"),
     ("nn.modules",),
     ("nn.utils", "optim", "utils"),
     ("=nn",),
     ("datasets",),
     ("models",),
-    ("onnx", "train"),
+    ("onnx",),
     ("=",),  # the package itself: torch's namespace, put together from all the above
+    ("train",),  # a program on top of the namespace, which can be another library's
 )
 
 DYNAMIC = re.compile(r"^(?:importlib\.)?(?:import_module|__import__)\('([\w.]+)'")

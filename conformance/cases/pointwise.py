@@ -72,6 +72,9 @@ KINKED = {
 }
 STEPS = {"floor": (-2.0, -1.0, 0.0, 1.0, 2.0), "ceil": (-2.0, -1.0, 0.0, 1.0, 2.0), "trunc": (-1.0, 0.0, 1.0)}
 STEPS |= {"round": (-1.5, -0.5, 0.5, 1.5), "frac": (-2.0, -1.0, 0.0, 1.0, 2.0), "sign": (0.0,)}
+# Torch's vector loop and the scalar tail after it disagree about NaN and signs of zero here: a whole vector, without NaN.
+UNEVEN = ("nn.functional.hardshrink", "nn.functional.softshrink", "nn.functional.hardswish")
+EVEN = values([0.0, -0.0, 1.0, -1.0, 3.0, -3.0, math.inf, -math.inf, 0.5, -0.5, 0.2, -0.2, 5.0, -5.0, 1e-40, -1e-40])
 PREDICATES = ("isnan", "isinf", "isfinite", "signbit", "logical_not")
 
 
@@ -106,7 +109,8 @@ def unary() -> list[Case]:
         cases += ops(name, [args(smooth(name, size)) for size in SIZES])
         cases += ops(name, [args(smooth(name)), args(smooth(name, 0)), args(smooth(name, 2, 3, 4, 5))])
         cases += ops(name, [args(smooth(name, 5, 7))], dtypes=FLOATS[1:])
-        cases += ops(name, [args(special(3))], dtypes=FLOATS[:2], exact=True, checks=CHECKS - {SECOND}, layouts=())
+        edges = EVEN if name in UNEVEN else special(3)
+        cases += ops(name, [args(edges)], dtypes=FLOATS[:2], exact=True, checks=CHECKS - {SECOND}, layouts=())
     for name in PREDICATES:
         cases += ops(name, [args(special(3)), args(normal(5, 7))], dtypes=FLOATS, checks=FORWARD)
     return cases

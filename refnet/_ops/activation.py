@@ -1,11 +1,14 @@
-"""Activations that are primitives: leaky_relu, elu, hardtanh, threshold, softplus, log_sigmoid, silu.
+"""Activations that are primitives: rectifiers and their relatives, and the smooth ones.
 
 At a kink each has the gradient of torch: that of the branch the comparison in its rule chooses.
 """
 
+import math
 from typing import Any
 
-from refnet._ops.pointwise import Pointwise, exp, sigmoid, where
+from refnet._ops._error_function import erfc
+from refnet._ops.pointwise import Pointwise, exp, sigmoid, tanh, where
+from refnet._ops.special import ndtr, widened
 
 Array = Any
 
@@ -99,3 +102,133 @@ def _silu_rule(g: Any, x: Any) -> Any:
 
 
 silu.vjp(x=_silu_rule)
+
+
+@Pointwise
+def prelu(xp: Any, x: Array, weight: Array) -> Array:
+    """out = x where x > 0, else weight x        dL/dx = prelu_slope(g, x, weight)        dL/dweight = prelu_share(g, x)"""
+    return xp.where(x > 0, x, x * weight)
+
+
+@Pointwise
+def prelu_slope(xp: Any, g: Array, x: Array, weight: Array) -> Array:
+    """out = g where x > 0, else g weight        dL/dg = h where x >= 0, else h weight        dL/dweight = h g below 0
+
+    At 0 torch's first derivative is that of the one side, its second that of the other.
+    """
+    return xp.where(x > 0, g, g * weight)
+
+
+@Pointwise
+def prelu_share(xp: Any, g: Array, x: Array) -> Array:
+    """out = 0 where x > 0, else g x        dL/dg = 0 where x >= 0, else h x        dL/dx = 0 where x >= 0, else h g"""
+    return xp.where(x > 0, g.dtype.type(0), g * x)
+
+
+prelu.vjp(x=lambda g, x, weight: prelu_slope(g, x, weight), weight=lambda g, x: prelu_share(g, x))
+prelu_slope.vjp(
+    g=lambda h, x, weight: where(x >= 0, h, h * weight),
+    x=lambda h: h.new_zeros(h.shape),
+    weight=lambda h, g, x: where(x >= 0, 0, h * g),
+)
+prelu_share.vjp(g=lambda h, x: where(x >= 0, 0, h * x), x=lambda h, g, x: where(x >= 0, 0, h * g))
+
+
+@Pointwise
+def noisy_relu(xp: Any, x: Array, noise: Array) -> Array:
+    """out = x noise, the noise 1 where x > 0        dL/dx = g noise"""
+    return x * noise
+
+
+noisy_relu.vjp(x=lambda g, noise: g * noise)
+
+
+_SIXTH = 0.1666666716337204  # 1 / 6 in float32, torch's factor for every type
+
+
+@Pointwise
+def hardsigmoid(xp: Any, x: Array) -> Array:
+    """out = min(max(x + 3, 0), 6) / 6        dL/dx = g / 6 where -3 < x < 3, else 0"""
+    return xp.minimum(xp.maximum(x + 3, x.dtype.type(0)), x.dtype.type(6)) / 6
+
+
+hardsigmoid.vjp(x=lambda g, x: where((x > -3) & (x < 3), g * _SIXTH, 0))
+
+
+@Pointwise
+def hardswish(xp: Any, x: Array) -> Array:
+    """out = x min(max(x + 3, 0), 6) / 6        dL/dx = 0 where x <= -3, g (x / 3 + 1/2) where x < 3, else g"""
+    return x * xp.minimum(xp.maximum(x + 3, x.dtype.type(0)), x.dtype.type(6)) / 6
+
+
+hardswish.vjp(x=lambda g, x: where(x <= -3, 0, where(x >= 3, g, g * (x / 3 + 0.5))))
+
+
+@Pointwise
+def hardshrink(xp: Any, x: Array, *, limit: float) -> Array:
+    """out = 0 where -limit <= x <= limit, else x        dL/dx = g outside, else 0"""
+    kind = x.dtype.type
+    return xp.where((x >= kind(-limit)) & (x <= kind(limit)), kind(0), x)
+
+
+hardshrink.vjp(x=lambda g, x, limit: where((x < -limit) | (x > limit), g, 0))
+
+
+@Pointwise
+def softshrink(xp: Any, x: Array, *, limit: float) -> Array:
+    """out = x - limit where x > limit, x + limit where x < -limit, else 0; nan for nan        dL/dx = g outside, else 0"""
+    high = x.dtype.type(limit)
+    return xp.where(x > high, x - high, xp.where(x < -high, x + high, xp.where(xp.isnan(x), x, x.dtype.type(0))))
+
+
+softshrink.vjp(x=lambda g, x, limit: where((x < -limit) | (x > limit), g, 0))
+
+
+@Pointwise
+def gelu(xp: Any, x: Array) -> Array:
+    """out = x P(x), P the normal distribution function        dL/dx = g (P(x) + x e^(-x^2 / 2) / sqrt(2 pi))"""
+    wide = widened(xp, x)
+    return (wide * (0.5 * erfc(xp, wide * -math.sqrt(0.5)))).astype(x.dtype, copy=False)
+
+
+gelu.vjp(x=lambda g, x: g * (ndtr(x) + x * (exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi)))))
+
+_TANH_SCALE, _CUBIC = math.sqrt(2 / math.pi), 0.044715  # of gelu_tanh
+
+
+@Pointwise
+def gelu_tanh(xp: Any, x: Array) -> Array:
+    """out = x (1 + tanh u) / 2 = x logistic(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3)
+
+    dL/dx = g (s + x s (1 - s) 2 u'), s = logistic(2 u)
+    """
+    kind = x.dtype.type
+    double = kind(2 * _TANH_SCALE) * (x + kind(_CUBIC) * x * x * x)
+    return x * logistic.forward(xp, double)
+
+
+def _gelu_tanh_rule(g: Any, x: Any) -> Any:
+    square = x * x
+    double = (x + x * square * _CUBIC) * (2 * _TANH_SCALE)
+    s = logistic(double)
+    slope = (square * (3 * _CUBIC) + 1) * (2 * _TANH_SCALE)
+    return g * (s + x * (s * logistic(-double)) * slope)
+
+
+gelu_tanh.vjp(x=_gelu_tanh_rule)
+
+
+@Pointwise
+def mish(xp: Any, x: Array) -> Array:
+    """out = x t, t = tanh(ln(1 + e^x)) = n / (n + 2) with n = e^x (e^x + 2)        dL/dx = g (t + x (1 - t^2) s(x))"""
+    e = xp.exp(xp.minimum(x, x.dtype.type(20)))  # beyond, t is 1
+    n = e * (e + 2)
+    return x * (n / (n + 2))
+
+
+def _mish_rule(g: Any, x: Any) -> Any:
+    t = tanh(softplus(x, beta=1.0, limit=20.0))
+    return g * (t + x * ((1 - t * t) * sigmoid(x)))
+
+
+mish.vjp(x=_mish_rule)

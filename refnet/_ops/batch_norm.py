@@ -11,12 +11,13 @@ the cache the next finds there.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 from refnet import _dtype
 from refnet._ops.reduce import var_mean
 from refnet._tape import Primitive
+from refnet._threads import share
 
 Array = Any
 
@@ -32,15 +33,17 @@ def batch_norm(xp: Any, x: Array, w: Array = None, b: Array = None, *, eps: floa
     compute = _dtype.opmath(x.dtype)
     wide = x.astype(compute, copy=False).reshape(*x.shape[:2], -1)
     n = x.size // x.shape[1]
-    total = sum(_channel_sums(xp, part) for part in _parts(xp, wide))
-    centre = (total / n).astype(compute)
+    parts = _parts(wide)
+    sums = _summed(lambda part: _channel_sums(xp, wide[part]), parts)
+    centre = (sums / n).astype(compute)
     deviation = xp.empty(wide.shape, compute)
-    squares: Any = 0
-    left: Any = 0
-    for part, into in zip(_parts(xp, wide), _parts(xp, deviation), strict=True):
-        xp.subtract(part, centre[:, None], out=into)
-        squares = squares + _channel_products(xp, into, into)
-        left = left + _channel_sums(xp, into)
+
+    def spread(part: slice) -> Array:
+        into = deviation[part]
+        xp.subtract(wide[part], centre[:, None], out=into)
+        return xp.stack([_channel_sums(xp, into), _channel_products(xp, into, into)])
+
+    left, squares = _summed(spread, parts)
     drift = left / n
     variance = xp.maximum(squares / n - drift * drift, 0)
     factor = 1 / xp.sqrt(variance + eps)
@@ -48,9 +51,13 @@ def batch_norm(xp: Any, x: Array, w: Array = None, b: Array = None, *, eps: floa
         factor = factor * w
     shift = -drift * factor if b is None else b - drift * factor
     factor, shift = factor.astype(compute)[:, None], shift.astype(compute)[:, None]
-    for part in _parts(xp, deviation):
+
+    def scale(number: int) -> None:
+        part = deviation[parts[number]]
         part *= factor
         part += shift
+
+    share(scale, len(parts))
     out = deviation.reshape(x.shape).astype(x.dtype, copy=False)
     return out, centre + drift, variance
 
@@ -65,14 +72,16 @@ def batch_norm_gradients(
     n = x.size // x.shape[1]
     centre = mean.astype(x.dtype)
     drift = mean - centre
-    wide, share = x.reshape(shape), g.reshape(shape)
+    wide, each = x.reshape(shape), g.reshape(shape)
     deviation = xp.empty(wide.shape, x.dtype)
-    sums: Any = 0
-    products: Any = 0
-    for part, of, into in zip(_parts(xp, wide), _parts(xp, share), _parts(xp, deviation), strict=True):
-        xp.subtract(part, centre[:, None], out=into)
-        sums = sums + _channel_sums(xp, of)
-        products = products + _channel_products(xp, of, into)
+    parts = _parts(wide)
+
+    def look(part: slice) -> Array:
+        into = deviation[part]
+        xp.subtract(wide[part], centre[:, None], out=into)
+        return xp.stack([_channel_sums(xp, each[part]), _channel_products(xp, each[part], into)])
+
+    sums, products = _summed(look, parts)
     r = 1 / xp.sqrt(variance + eps)
     along = (products - drift * sums) * r  # sum g z
     found: list[Array | None] = [None, along.astype(x.dtype) if wanted[1] else None, sums.astype(x.dtype)]
@@ -80,19 +89,34 @@ def batch_norm_gradients(
         outer = r if w is None else r * w
         slope = r * along / n
         scale, slope, shift = (c.astype(x.dtype)[:, None] for c in (outer, slope, sums / n - drift * slope))
-        for of, into in zip(_parts(xp, share), _parts(xp, deviation), strict=True):
+
+        def combine(number: int) -> None:
+            into = deviation[parts[number]]
             into *= slope
-            xp.subtract(of, into, out=into)
+            xp.subtract(each[parts[number]], into, out=into)
             into -= shift
             into *= scale
+
+        share(combine, len(parts))
         found[0] = deviation.reshape(x.shape)
     return found
 
 
-def _parts(xp: Any, x: Array) -> Iterator[Array]:
-    """x (N, C, P), some samples at a time."""
+def _parts(x: Array) -> list[slice]:
+    """The samples of x (N, C, P), some at a time."""
     step = max(1, _BLOCK // max(1, math.prod(x.shape[1:]) * x.itemsize))
-    return (x[i : i + step] for i in range(0, len(x), step))
+    return [slice(i, i + step) for i in range(0, len(x), step)]
+
+
+def _summed(of: Callable[[slice], Array], parts: list[slice]) -> Array:
+    """The sum of ``of(part)`` over the parts, added in their order whoever computed them."""
+    found: list[Any] = [0] * len(parts)
+
+    def work(number: int) -> None:
+        found[number] = of(parts[number])
+
+    share(work, len(parts))
+    return sum(found)
 
 
 def _channel_sums(xp: Any, x: Array) -> Array:

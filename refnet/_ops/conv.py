@@ -26,6 +26,7 @@ from refnet._device import strided
 from refnet._memory_format import suggests_channels_last
 from refnet._ops import conv_rows
 from refnet._tape import Primitive
+from refnet._threads import share as share_work
 
 Array = Any
 Ints = tuple[int, ...]
@@ -143,7 +144,10 @@ def conv(
         rows = _grouped(w.astype(compute, copy=False), groups)
         split = out.reshape(batch, groups, outputs // groups, windows)
         size = x.shape[1] * math.prod(kernel) * windows * out.itemsize
-        for some in _batches(batch, size):
+        parts = _batches(batch, size)
+
+        def work(part: int) -> None:
+            some = parts[part]
             cols = columns(xp, x[some].astype(compute, copy=False), kernel, stride, padding, dilation, groups)
             if windows < _FEW and cols.shape[0] > 1:  # one GEMM for all images: (N, G, CK, P) -> (G, CK, N P)
                 together = cols.transpose(1, 2, 0, 3)
@@ -151,7 +155,11 @@ def conv(
                 split[some] = found.reshape(groups, -1, cols.shape[0], windows).transpose(2, 0, 1, 3)
             else:
                 xp.matmul(rows, cols, out=split[some])
-    _add_bias(out, b)
+            _add_bias(out[some], b)
+
+        share_work(work, len(parts))
+    if b is not None and not (x.size and w.size):
+        _add_bias(out, b)
     return _finish(xp, out, (x, w), x.dtype)
 
 
@@ -219,10 +227,15 @@ def conv_input(
     if out.size and g.size and w.size:
         rows = _grouped(w.astype(compute, copy=False), groups).swapaxes(1, 2)  # (G, C/G K, O/G)
         size = shape[1] * math.prod(kernel) * math.prod(places) * out.itemsize
-        for some in _batches(g.shape[0], size):
+        parts = _batches(g.shape[0], size)
+
+        def work(part: int) -> None:
+            some = parts[part]
             share = g[some].astype(compute, copy=False).reshape(-1, groups, w.shape[0] // groups, math.prod(places))
             cols = rows * share if rows.shape[2] == 1 else rows @ share  # an outer product is no work for a GEMM
             out[some] = fold(xp, cols, (share.shape[0], *shape[1:]), places, kernel, stride, padding, dilation)
+
+        share_work(work, len(parts))
     return _finish(xp, out, (g, w), g.dtype)
 
 
@@ -262,10 +275,18 @@ def conv_weight(
     out = xp.zeros((groups, shape[0] // groups, math.prod(shape[1:])), compute)
     if out.size and g.size:
         size = x.shape[1] * math.prod(kernel) * math.prod(places) * out.itemsize
-        for some in _batches(x.shape[0], size):
+        parts = _batches(x.shape[0], size)
+        found = [out] * len(parts)
+
+        def work(part: int) -> None:
+            some = parts[part]
             cols = columns(xp, x[some].astype(compute, copy=False), kernel, stride, padding, dilation, groups)
             share = g[some].astype(compute, copy=False).reshape(*cols.shape[:2], -1, math.prod(places))
-            out += _sum_of_products(xp, share, cols)
+            found[part] = _sum_of_products(xp, share, cols)
+
+        share_work(work, len(parts))
+        for each in found:
+            out += each
     return _finish(xp, out.reshape(shape), (x,), g.dtype)
 
 

@@ -17,6 +17,7 @@ Shapes as in `conv`: x (N, C, H, W), w (O, C, KH, KW), g (N, O, PH, PW); no grou
 from typing import Any
 
 from refnet._device import strided
+from refnet._threads import share
 
 Array = Any
 Ints = tuple[int, ...]
@@ -24,6 +25,7 @@ Ints = tuple[int, ...]
 _TALL = 32  # rows of a matrix above which a GEMM gains nothing from more
 _NARROW = 128  # C KW, and
 _FEW = 64  # O, above which GEMMs over im2col's columns are as fast
+_WORK = 1 << 21  # multiply-adds worth handing to another thread
 
 
 def suits(shape: Ints, w_shape: Ints, dilation: Ints, groups: int) -> bool:
@@ -37,9 +39,9 @@ def weight(xp: Any, g: Array, x: Array, kernel: Ints, stride: Ints, padding: Int
     (kh, kw), (n, o, height, width) = kernel, g.shape
     rows = _rows(xp, x, kw, width, stride[1], padding, dilation[1])
     at_once = _at_once(height, o)
-    share = xp.ascontiguousarray(g.transpose(2, 1, 3, 0)).reshape(height // at_once, at_once * o, width * n)
+    batch_last = xp.ascontiguousarray(g.transpose(2, 1, 3, 0)).reshape(height // at_once, at_once * o, width * n)
     windows = _windows(rows, height, at_once, kh, stride[0])
-    found = xp.matmul(share, windows.swapaxes(1, 2)).sum(0).reshape(at_once, o, -1, x.shape[1], kw)
+    found = _products(xp, batch_last, windows.swapaxes(1, 2)).sum(0).reshape(at_once, o, -1, x.shape[1], kw)
     total = found[0, :, :kh]
     for r in range(1, at_once):  # row r of the output saw the weight r s lower
         total = total + found[r, :, r * stride[0] : r * stride[0] + kh]
@@ -62,12 +64,22 @@ def input(xp: Any, g: Array, w: Array, shape: Ints, padding: Ints, dilation: Int
     for r in range(at_once):
         matrix[r, :, :, r : r + kh] = turned
     windows = _windows(around.reshape(-1, o, width * n), full, at_once, kh, 1)
-    rows = xp.matmul(matrix.reshape(at_once * c * kw, -1), windows)
+    flat = matrix.reshape(at_once * c * kw, -1)
+    rows = _products(xp, xp.broadcast_to(flat, (len(windows), *flat.shape)), windows)
     rows = rows.reshape(full, c, kw, width, n)[padding[0] : padding[0] + shape[2]]
     out = xp.zeros((shape[2], c, shape[3] + 2 * padding[1], n), g.dtype)
     for v in range(kw):
         out[:, :, v * dilation[1] : v * dilation[1] + width] += rows[:, :, v]
     return out[:, :, padding[1] : padding[1] + shape[3]].transpose(3, 1, 0, 2)
+
+
+def _products(xp: Any, left: Array, right: Array) -> Array:
+    """left @ right over stacks of matrices, some of the stack at a time."""
+    out = xp.empty((len(left), left.shape[1], right.shape[2]), left.dtype)
+    step = max(1, _WORK // (left[0].size * right.shape[2]))
+    parts = [slice(i, i + step) for i in range(0, len(left), step)]
+    share(lambda i: xp.matmul(left[parts[i]], right[parts[i]], out=out[parts[i]]), len(parts))
+    return out
 
 
 def _rows(xp: Any, x: Array, kw: int, width: int, stride: int, padding: Ints, dilation: int) -> Array:

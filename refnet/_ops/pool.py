@@ -126,11 +126,11 @@ def adaptive_winners(xp: Any, x: Array, places: Ints) -> Array:
     for i in product(*map(range, places)):
         window = tuple(b[j] for b, j in zip(bounds, i, strict=True))
         values = x[(..., *window)].reshape(*x.shape[:-n], math.prod(s.stop - s.start for s in window))
-        index[(..., *i)] = plane[window].reshape(-1)[_winner(xp, values)]
+        index[(..., *i)] = plane[window].reshape(-1)[winner(xp, values)]
     return index
 
 
-def _winner(xp: Any, values: Array) -> Array:
+def winner(xp: Any, values: Array) -> Array:
     """The first maximum along the last dimension, or the last nan."""
     first = values.argmax(-1)
     if values.dtype.kind not in "fV":

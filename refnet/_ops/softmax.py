@@ -1,5 +1,6 @@
-"""softmax and log_softmax: stable primitives, each beside the composite it is tested against."""
+"""softmax, log_softmax and a softmax for masked rows: stable, the first two beside the composite they are tested against."""
 
+import math
 from typing import Any
 
 from refnet import _dtype
@@ -99,3 +100,14 @@ def log_softmax(input: Any, dim: int, dtype: Any = None, *, out: Any = None) -> 
     tensor([-1000.,     0.])
     """
     return _along(_log_softmax, input, dim, dtype, out, "log_softmax")
+
+
+@Primitive
+def masked_softmax(xp: Any, x: Array, *, dim: int) -> Array:
+    """`softmax`, but 0 along rows of nothing than -inf        dL/dx = out (g - sum_j g_j out_j)"""
+    out = _softmax.forward(xp, x, dim=dim)
+    nothing = (x == -math.inf).all(axis=dim, keepdims=True)
+    return _row_major(xp, xp.where(nothing, out.dtype.type(0), out), x.dtype)
+
+
+masked_softmax.vjp(x=_softmax_rule)

@@ -1,20 +1,58 @@
 """LeNet-5 for 28 x 28 grey images, with batch normalization and dropout (after LeCun et al. 1998)."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+from refnet import nn
 from refnet._check import check
-from refnet.nn import init
-from refnet.nn.modules.batchnorm import BatchNorm2d
-from refnet.nn.modules.conv import Conv2d
-from refnet.nn.modules.dropout import Dropout
-from refnet.nn.modules.linear import Identity, Linear
-from refnet.nn.modules.module import Module
-from refnet.nn.modules.pooling import AvgPool2d, MaxPool2d
 
-POOLS = {"avg": AvgPool2d, "max": MaxPool2d}
+POOLS = {"avg": "AvgPool2d", "max": "MaxPool2d"}
 
 
-class LeNet5(Module):
+class _LeNet5:
+    """What makes a Module a LeNet-5, written once for every library with torch's names: `nn` is its ``nn``."""
+
+    nn: ClassVar[Any]
+
+    def __init__(
+        self,
+        *,
+        pool: str = "avg",
+        dropout: float = 0.3,
+        batch_norm: bool = True,
+        classes: int = 10,
+        features: int = 120,
+    ) -> None:
+        super().__init__()
+        check(pool in POOLS, lambda: f"LeNet5(): expected pool to be 'avg' or 'max', got {pool!r}", ValueError)
+        nn = self.nn
+        self.conv1 = nn.Conv2d(1, 6, kernel_size=5, padding=2)
+        self.norm1 = nn.BatchNorm2d(6) if batch_norm else nn.Identity()
+        self.conv2 = nn.Conv2d(6, 16, kernel_size=5)
+        self.norm2 = nn.BatchNorm2d(16) if batch_norm else nn.Identity()
+        self.conv3 = nn.Conv2d(16, features, kernel_size=5)
+        self.norm3 = nn.BatchNorm2d(features) if batch_norm else nn.Identity()
+        self.pool = getattr(nn, POOLS[pool])(kernel_size=2)
+        self.fc1 = nn.Linear(features, 84)
+        self.dropout = nn.Dropout(dropout)
+        self.fc2 = nn.Linear(84, classes)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the weights anew, and set the biases to zero."""
+        for layer in (self.conv1, self.conv2, self.conv3, self.fc1, self.fc2):
+            self.nn.init.xavier_uniform_(layer.weight)
+            self.nn.init.zeros_(layer.bias)
+
+    def forward(self, input: Any) -> Any:
+        """Logits (N, classes) of images (N, 1, 28, 28)."""
+        x = self.pool(self.norm1(self.conv1(input)).tanh())
+        x = self.pool(self.norm2(self.conv2(x)).tanh())
+        x = self.norm3(self.conv3(x)).tanh().flatten(1)
+        x = self.dropout(self.fc1(x)).tanh()
+        return self.fc2(x)
+
+
+class LeNet5(_LeNet5, nn.Module):
     """Three convolutions and two fully connected layers, with tanh between them.
 
     ====================  =================  ===============================================================
@@ -49,39 +87,16 @@ class LeNet5(Module):
     61990
     """
 
-    def __init__(
-        self,
-        *,
-        pool: str = "avg",
-        dropout: float = 0.3,
-        batch_norm: bool = True,
-        classes: int = 10,
-        features: int = 120,
-    ) -> None:
-        super().__init__()
-        check(pool in POOLS, lambda: f"LeNet5(): expected pool to be 'avg' or 'max', got {pool!r}", ValueError)
-        self.conv1 = Conv2d(1, 6, kernel_size=5, padding=2)
-        self.norm1 = BatchNorm2d(6) if batch_norm else Identity()
-        self.conv2 = Conv2d(6, 16, kernel_size=5)
-        self.norm2 = BatchNorm2d(16) if batch_norm else Identity()
-        self.conv3 = Conv2d(16, features, kernel_size=5)
-        self.norm3 = BatchNorm2d(features) if batch_norm else Identity()
-        self.pool = POOLS[pool](kernel_size=2)
-        self.fc1 = Linear(features, 84)
-        self.dropout = Dropout(dropout)
-        self.fc2 = Linear(84, classes)
-        self.reset_parameters()
+    nn: ClassVar[Any] = nn
 
-    def reset_parameters(self) -> None:
-        """Draw the weights anew, and set the biases to zero."""
-        for layer in (self.conv1, self.conv2, self.conv3, self.fc1, self.fc2):
-            init.xavier_uniform_(layer.weight)
-            init.zeros_(layer.bias)
 
-    def forward(self, input: Any) -> Any:
-        """Logits (N, classes) of images (N, 1, 28, 28)."""
-        x = self.pool(self.norm1(self.conv1(input)).tanh())
-        x = self.pool(self.norm2(self.conv2(x)).tanh())
-        x = self.norm3(self.conv3(x)).tanh().flatten(1)
-        x = self.dropout(self.fc1(x)).tanh()
-        return self.fc2(x)
+def lenet5_of(library: Any) -> Any:
+    """The class `LeNet5` made of the layers of another library with torch's names.
+
+    The two draw the same initial weights from the same seed.
+
+    >>> import refnet
+    >>> lenet5_of(refnet)(pool="max").pool
+    MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)
+    """
+    return type("LeNet5", (_LeNet5, library.nn.Module), {"nn": library.nn, "__module__": __name__})

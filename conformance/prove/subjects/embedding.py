@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from conformance.case import Arguments, args
-from conformance.draw import integers, normal, values
-from conformance.prove.regimes import Make
+from conformance.draw import distinct, integers, normal, values
+from conformance.prove.regimes import TAME, Make
 from conformance.prove.subject import Implementation, Subject, altered, ones, times, with_gradient
 
 # --- embedding ------------------------------------------------------------------------------------------------------------
@@ -211,6 +211,41 @@ def weights_ignored(torch: Any, *given: Any, per_sample_weights: Any = None, **o
     return found if per_sample_weights is None else found + 0 * per_sample_weights.sum()
 
 
+def padded_bag(
+    torch: Any, index: Any, table: Any, offsets: Any, *, padding_idx: int, mode: str = "mean", counted: bool = False,
+    zeroed: bool = False, read: bool = False, front: bool = False,
+) -> Any:  # fmt: skip
+    """Bag after bag without the indices of the padding row.
+
+    `counted`: means divide by them too; `zeroed`: they count as rows of zeros; `read`: as all others, but without a
+    gradient; `front`: a row counted from behind is not found.
+    """
+    row = padding_idx if front else positive_row(padding_idx, table)
+    ends = [*offsets.tolist()[1:], len(index)]
+    bags = []
+    for start, end in zip(offsets.tolist(), ends, strict=True):
+        bag = index[start:end]
+        real = bag != row
+        if read:
+            rows = gradient_of_rows(torch, table[bag], bag, row)
+        elif zeroed:
+            rows = table[bag] * real.unsqueeze(-1)
+        else:
+            rows = table[bag[real]]
+        out = combined(torch, rows, mode) if len(rows) else rows.sum(0)
+        bags.append(out * (len(rows) / max(end - start, 1)) if counted and mode == "mean" else out)
+    return torch.stack(bags)
+
+
+def _padded_bags(make: Make) -> list[Arguments]:
+    index, offsets = values([1, 4, 2, 4, 4, 0, 3], "int64"), values([0, 3, 5], "int64")  # the second bag is all padding
+    return [
+        args(index, make(5, 3), offsets, mode="sum", padding_idx=4),
+        args(index, make(5, 3), offsets, mode="mean", padding_idx=-1),
+        args(index, distinct(5, 3), offsets, mode="max", padding_idx=4),
+    ]
+
+
 def _bags(make: Make) -> list[Arguments]:
     index, offsets = integers(7, high=5), values([0, 3, 3], "int64")  # the second bag is empty
     return [
@@ -282,5 +317,17 @@ SUBJECTS = [
             "bags end late": functools.partial(embedding_bag, late=1),
             "weights ignored": weights_ignored,
         },
+    ),
+    Subject(
+        "nn.functional.embedding_bag",
+        _padded_bags,
+        {"without the padding": padded_bag},
+        {
+            "mean counts the padding": functools.partial(padded_bag, counted=True),
+            "padding is a row of zeros": functools.partial(padded_bag, zeroed=True),
+            "padding only without gradient": functools.partial(padded_bag, read=True),
+            "padding from behind not found": functools.partial(padded_bag, front=True),
+        },
+        regimes=TAME,
     ),
 ]

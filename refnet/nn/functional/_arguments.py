@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy
 
-from refnet import _tape
+from refnet import _dtype, _tape
 from refnet._check import check
 from refnet._ops._args import expect_tensor, type_name
 from refnet._tape import TensorBase
@@ -47,3 +47,35 @@ def expect_optional_tensor(value: Any, name: str, argument: str, position: int) 
     """A tensor or None."""
     if value is not None:
         expect_tensor(value, name, argument, position)
+
+
+def expect_real(value: Any, name: str, argument: str, position: int) -> None:
+    """A Python number where torch takes a float."""
+    check(
+        isinstance(value, int | float),
+        lambda: f"{name}(): argument '{argument}' (position {position}) must be float, not {type(value).__name__}",
+        TypeError,
+    )
+
+
+def expect_matching_parameters(input: Any, given: dict[str, Any], name: str) -> None:
+    """Parameters and statistics all of input's type, or all float32 with an input of a half type."""
+    kinds = {parameter: value.dtype for parameter, value in given.items() if value is not None}
+    mixed = bool(kinds) and next(iter(kinds.values())) is not input.dtype
+    wanted = _dtype.float32 if mixed else input.dtype
+    for parameter, kind in kinds.items():
+        check(
+            kind is wanted,
+            lambda parameter=parameter, kind=kind: (
+                (  # type: ignore[misc]
+                    "mixed dtype (CPU): expect parameter to have scalar type of Float"
+                    if mixed
+                    else f"expected scalar type {type_name(wanted)} but found {type_name(kind)}"
+                )
+                + f" ({name}: input {type_name(input.dtype)}, {parameter} {type_name(kind)})"
+            ),
+        )
+    check(
+        not mixed or input.itemsize == 2,
+        lambda: f"mixed dtype (CPU): all inputs must share same datatype. ({name}: input {type_name(input.dtype)})",
+    )

@@ -9,6 +9,9 @@ from refnet._inplace import update
 from refnet._ops import activation, pointwise
 from refnet._ops import softmax as stable
 from refnet._ops._args import expect_tensor
+from refnet._ops._dims import dim_of
+from refnet._tape import TensorBase
+from refnet.creation import empty_like, zeros_like
 from refnet.nn.functional._arguments import expect_floating, number
 
 
@@ -143,6 +146,99 @@ def logsigmoid(input: Any) -> Any:
     return activation.log_sigmoid(input)
 
 
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+
+
+def selu(input: Any, inplace: bool = False) -> Any:
+    """scale (x where x > 0, else alpha (e^x - 1)), with the constants that keep mean 0 and variance 1.
+
+    scale = 1.0507..., alpha = 1.6733... (Klambauer et al. 2017).
+    """
+    expect_floating(input, "selu", "elu_cpu")
+    return _apply(activation.elu, input, inplace, alpha=_SELU_ALPHA, scale=_SELU_SCALE, input_scale=1.0)
+
+
+def selu_(input: Any) -> Any:
+    """`selu` in place."""
+    return selu(input, inplace=True)
+
+
+def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
+    """x where x > 0, else alpha (e^(x / alpha) - 1)."""
+    expect_tensor(input, "celu")
+    alpha = number(alpha, "celu", "alpha", 2)
+    check(alpha != 0, lambda: "ZeroDivisionError: alpha cannot be 0 for CELU")
+    expect_floating(input, "celu", "elu_cpu")
+    return _apply(activation.elu, input, inplace, alpha=alpha, scale=1.0, input_scale=1.0 / alpha)
+
+
+def celu_(input: Any, alpha: float = 1.0) -> Any:
+    """`celu` in place."""
+    return celu(input, alpha, inplace=True)
+
+
+def gelu(input: Any, approximate: str = "none") -> Any:
+    """x P(X <= x), X standard normal; with `approximate` "tanh" x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
+
+    Hendrycks and Gimpel 2016.
+
+    >>> import refnet
+    >>> refnet.nn.functional.gelu(refnet.tensor([-1.0, 0.0, 1.0]))
+    tensor([-0.1587,  0.0000,  0.8413])
+    """
+    expect_floating(input, "gelu", "GeluKernelImpl")
+    check(
+        approximate in ("none", "tanh"),
+        lambda: f"approximate argument must be either none or tanh. (gelu: got {approximate!r})",
+    )
+    return activation.gelu(input) if approximate == "none" else activation.gelu_tanh(input)
+
+
+def mish(input: Any, inplace: bool = False) -> Any:
+    """x tanh(ln(1 + e^x))."""
+    expect_floating(input, "mish", "mish_cpu")
+    return _apply(activation.mish, input, inplace)
+
+
+def _expect_method(value: Any, name: str, method: str) -> None:
+    """A tensor; torch calls a method of whatever it is given."""
+    check(
+        isinstance(value, TensorBase),
+        lambda: f"{name}(): argument 'input' must be Tensor, not {type(value).__name__}; it has no '{method}'",
+        AttributeError,
+    )
+
+
+def tanhshrink(input: Any) -> Any:
+    """x - tanh(x)."""
+    _expect_method(input, "tanhshrink", "tanh")
+    return input - input.tanh()
+
+
+def softsign(input: Any) -> Any:
+    """x / (1 + |x|)."""
+    _expect_method(input, "softsign", "abs")
+    check(input.dtype is not _dtype.bool_, lambda: "\"abs_cpu\" not implemented for 'Bool'", NotImplementedError)
+    return input / (input.abs() + 1)
+
+
+def glu(input: Any, dim: int = -1) -> Any:
+    """a sigmoid(b), for a and b the two halves of x along `dim` (Dauphin et al. 2017).
+
+    >>> import refnet
+    >>> refnet.nn.functional.glu(refnet.tensor([1.0, 2.0, 0.0, 0.0]))
+    tensor([0.5000, 1.0000])
+    """
+    _expect_method(input, "glu", "dim")
+    check(input.ndim > 0, lambda: "glu does not support scalars because halving size must be even")
+    d = dim_of(dim, input.ndim)
+    size = input.shape[d]
+    check(size % 2 == 0, lambda: f"Halving dimension must be even, but dimension {d} is size {size}")
+    expect_floating(input, "glu", "glu_cpu")
+    kept, gate = input.split(size // 2, d) if size else (input, input)
+    return kept * activation.logistic(gate)
+
+
 # --- softmax ------------------------------------------------------------------------------------------------------
 
 
@@ -184,3 +280,26 @@ def log_softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype:
     """
     expect_tensor(input, "log_softmax")
     return stable.log_softmax(input, _dim("log_softmax", input, dim, _stacklevel), dtype)
+
+
+def gumbel_softmax(logits: Any, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Any:
+    """softmax((x + z) / tau) along `dim`, z_i = -ln e_i with e_i exponential: a relaxed draw of one class.
+
+    With `hard` the class itself, one-hot, with the gradient of the softmax. `eps` has no effect (Jang, Gu and Poole
+    2016).
+    """
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+    check(
+        isinstance(logits, TensorBase),
+        lambda: (
+            f"gumbel_softmax(): argument 'logits' must be Tensor, not {type(logits).__name__} (as input of empty_like)"
+        ),
+        TypeError,
+    )
+    noise = -empty_like(logits).exponential_().log()
+    soft = stable.softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    winner = soft.max(dim, keepdim=True)[1]
+    return zeros_like(logits).scatter_(dim, winner, 1.0) - soft.detach() + soft

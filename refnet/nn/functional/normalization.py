@@ -1,16 +1,22 @@
-"""Batch normalization."""
+"""Batch and instance normalization: each channel by its own mean and variance, which may be kept from batch to batch."""
 
+import math
 from typing import Any
 
-from refnet import _dtype
 from refnet._check import check
 from refnet._inplace import fill
 from refnet._memory_format import suggested
 from refnet._ops._args import expect_tensor, type_name
 from refnet._ops._dims import dim_of
+from refnet._ops.batch_norm import batch_norm as standardize
 from refnet._ops.reduce import var_mean
-from refnet._tape import set_grad
-from refnet.nn.functional._arguments import expect_constant, expect_optional_tensor
+from refnet._tape import TensorBase, set_grad
+from refnet.nn.functional._arguments import (
+    expect_constant,
+    expect_matching_parameters,
+    expect_optional_tensor,
+    expect_real,
+)
 
 
 def batch_norm(
@@ -38,11 +44,7 @@ def batch_norm(
             [ 1.0000]])
     """
     expect_tensor(input, "batch_norm")
-    check(
-        isinstance(momentum, int | float),
-        lambda: f"batch_norm(): argument 'momentum' (position 7) must be float, not {type(momentum).__name__}",
-        TypeError,
-    )
+    expect_real(momentum, "batch_norm", "momentum", 7)
     given = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
     for position, (name, value) in enumerate(given.items(), 2):
         expect_optional_tensor(value, "batch_norm", name, position)
@@ -57,6 +59,15 @@ def batch_norm(
         check(eps >= 0, lambda: f"batch_norm eps must be non-negative, but got {eps}", ValueError)
         for name, value in (("running_mean", running_mean), ("running_var", running_var)):
             check(value is not None, lambda name=name: f"{name} must be defined in evaluation mode")  # type: ignore[misc]
+    return _by_channel(input, given, training, momentum, eps)
+
+
+def _by_channel(
+    input: Any, given: dict[str, Any], training: bool, momentum: float, eps: float, name: str = "batch_norm"
+) -> Any:
+    """The batch norm of (N, C, ...) by its parameters and statistics, of which any may be None."""
+    weight, bias = given["weight"], given["bias"]
+    running_mean, running_var = given["running_mean"], given["running_var"]
     channels = input.shape[1] if input.ndim > 1 else 0
     for name, value in given.items():
         check(
@@ -68,11 +79,17 @@ def batch_norm(
         lambda: f"\"batch_norm\" not implemented for '{type_name(input.dtype)}'",
         NotImplementedError,
     )
-    _check_types(input, given)
+    expect_matching_parameters(input, given, name)
     expect_constant(running_mean, "native_batch_norm", "running_mean")
     expect_constant(running_var, "native_batch_norm", "running_var")
     if input.numel():
         dim_of(1, input.ndim)  # the channels; without them, torch's IndexError
+    if training and input.numel() and input.itemsize > 2:
+        out, mean, variance = standardize(input, *(p if p is None else p.reshape(-1) for p in (weight, bias)), eps=eps)
+        count = input.numel() // channels
+        _move(running_mean, mean, momentum, 1.0)
+        _move(running_var, variance, momentum, count / (count - 1))  # unbiased
+        return out.contiguous(memory_format=suggested(input))
     compute = input.float() if input.itemsize == 2 else input  # the half types are normalized in float32
     along = (1, channels, *(1,) * (input.ndim - 2))
     if training:
@@ -105,29 +122,6 @@ def _check_training(input: Any, eps: float) -> None:
     )
 
 
-def _check_types(input: Any, given: dict[str, Any]) -> None:
-    """Parameters and statistics all of input's type, or all float32 with an input of a half type."""
-    kinds = {name: value.dtype for name, value in given.items() if value is not None}
-    mixed = bool(kinds) and next(iter(kinds.values())) is not input.dtype
-    wanted = _dtype.float32 if mixed else input.dtype
-    for name, kind in kinds.items():
-        check(
-            kind is wanted,
-            lambda name=name, kind=kind: (
-                (  # type: ignore[misc]
-                    "mixed dtype (CPU): expect parameter to have scalar type of Float"
-                    if mixed
-                    else f"expected scalar type {type_name(wanted)} but found {type_name(kind)}"
-                )
-                + f" (batch_norm: input {type_name(input.dtype)}, {name} {type_name(kind)})"
-            ),
-        )
-    check(
-        not mixed or input.itemsize == 2,
-        lambda: f"mixed dtype (CPU): all inputs must share same datatype. (batch_norm: input {type_name(input.dtype)})",
-    )
-
-
 def _move(running: Any, batch: Any, momentum: float, factor: float) -> None:
     """running <- (1 - momentum) running + momentum factor batch, in float64, rounded once."""
     if running is None:
@@ -135,3 +129,60 @@ def _move(running: Any, batch: Any, momentum: float, factor: float) -> None:
     before, new = (x._array.reshape(running.shape).astype("float64") for x in (running, batch))
     with set_grad(False):
         fill(running, (1 - momentum) * before + momentum * factor * new, "batch_norm")
+
+
+def instance_norm(
+    input: Any,
+    running_mean: Any = None,
+    running_var: Any = None,
+    weight: Any = None,
+    bias: Any = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """`batch_norm` of every sample of (N, C, ...) by itself: mean and variance over its spatial dimensions.
+
+    Running statistics move by the mean over the samples of what each would have moved them by. ValueError for a single
+    spatial element, unless the running statistics are used (Ulyanov, Vedaldi and Lempitsky 2016).
+
+    >>> import refnet
+    >>> refnet.nn.functional.instance_norm(refnet.tensor([[[1.0, 3.0], [0.0, 40.0]]]))
+    tensor([[[-1.0000,  1.0000],
+             [-1.0000,  1.0000]]])
+    """
+    check(
+        isinstance(input, TensorBase),
+        lambda: f"instance_norm(): argument 'input' must be Tensor, not {type(input).__name__}; it has no 'size'",
+        AttributeError,
+    )
+    expect_real(momentum, "instance_norm", "momentum", 7)
+    expect_real(eps, "instance_norm", "eps", 8)
+    given = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
+    for position, (name, value) in enumerate(given.items(), 2):
+        expect_optional_tensor(value, "instance_norm", name, position)
+    if use_input_stats:
+        check(
+            math.prod(input.shape[2:]) != 1,
+            lambda: f"Expected more than 1 spatial element when training, got input size {input.shape}",
+            ValueError,
+        )
+        check(
+            (running_mean is None) == (running_var is None),
+            lambda: "running_mean and running_var must either both be None or neither be None",
+            ValueError,
+        )
+    else:
+        check(
+            running_mean is not None and running_var is not None,
+            lambda: "Expected running_mean and running_var to be defined when use_input_stats is false",
+        )
+    n, channels, *spatial = input.shape
+    each: dict[str, Any] = {name: None if value is None else value.repeat(n) for name, value in given.items()}  # (N C)
+    one = input.contiguous().reshape(1, n * channels, *spatial)
+    out = _by_channel(one, each, use_input_stats, momentum, eps, "instance_norm").reshape(input.shape)
+    with set_grad(False):
+        for name in ("running_mean", "running_var"):
+            if use_input_stats and given[name] is not None:
+                given[name].copy_(each[name].reshape(n, channels).mean(0))
+    return out

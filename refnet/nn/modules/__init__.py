@@ -1,10 +1,15 @@
 """Layers, by family, under torch.nn's names."""
 
+from refnet.nn.modules.activation import CELU as CELU
 from refnet.nn.modules.activation import ELU as ELU
+from refnet.nn.modules.activation import GELU as GELU
+from refnet.nn.modules.activation import GLU as GLU
+from refnet.nn.modules.activation import SELU as SELU
 from refnet.nn.modules.activation import Hardtanh as Hardtanh
 from refnet.nn.modules.activation import LeakyReLU as LeakyReLU
 from refnet.nn.modules.activation import LogSigmoid as LogSigmoid
 from refnet.nn.modules.activation import LogSoftmax as LogSoftmax
+from refnet.nn.modules.activation import Mish as Mish
 from refnet.nn.modules.activation import ReLU as ReLU
 from refnet.nn.modules.activation import ReLU6 as ReLU6
 from refnet.nn.modules.activation import Sigmoid as Sigmoid
@@ -13,14 +18,18 @@ from refnet.nn.modules.activation import Softmax as Softmax
 from refnet.nn.modules.activation import Softmax2d as Softmax2d
 from refnet.nn.modules.activation import Softmin as Softmin
 from refnet.nn.modules.activation import Softplus as Softplus
+from refnet.nn.modules.activation import Softsign as Softsign
 from refnet.nn.modules.activation import Tanh as Tanh
+from refnet.nn.modules.activation import Tanhshrink as Tanhshrink
 from refnet.nn.modules.activation import Threshold as Threshold
+from refnet.nn.modules.attention import MultiheadAttention as MultiheadAttention
 from refnet.nn.modules.batchnorm import BatchNorm1d as BatchNorm1d
 from refnet.nn.modules.batchnorm import BatchNorm2d as BatchNorm2d
 from refnet.nn.modules.batchnorm import BatchNorm3d as BatchNorm3d
 from refnet.nn.modules.batchnorm import LazyBatchNorm1d as LazyBatchNorm1d
 from refnet.nn.modules.batchnorm import LazyBatchNorm2d as LazyBatchNorm2d
 from refnet.nn.modules.batchnorm import LazyBatchNorm3d as LazyBatchNorm3d
+from refnet.nn.modules.bilinear import Bilinear as Bilinear
 from refnet.nn.modules.container import ModuleDict as ModuleDict
 from refnet.nn.modules.container import ModuleList as ModuleList
 from refnet.nn.modules.container import ParameterDict as ParameterDict
@@ -40,6 +49,8 @@ from refnet.nn.modules.conv import LazyConv3d as LazyConv3d
 from refnet.nn.modules.conv import LazyConvTranspose1d as LazyConvTranspose1d
 from refnet.nn.modules.conv import LazyConvTranspose2d as LazyConvTranspose2d
 from refnet.nn.modules.conv import LazyConvTranspose3d as LazyConvTranspose3d
+from refnet.nn.modules.distance import CosineSimilarity as CosineSimilarity
+from refnet.nn.modules.distance import PairwiseDistance as PairwiseDistance
 from refnet.nn.modules.dropout import AlphaDropout as AlphaDropout
 from refnet.nn.modules.dropout import Dropout as Dropout
 from refnet.nn.modules.dropout import Dropout1d as Dropout1d
@@ -48,6 +59,14 @@ from refnet.nn.modules.dropout import Dropout3d as Dropout3d
 from refnet.nn.modules.dropout import FeatureAlphaDropout as FeatureAlphaDropout
 from refnet.nn.modules.flatten import Flatten as Flatten
 from refnet.nn.modules.flatten import Unflatten as Unflatten
+from refnet.nn.modules.fractional import FractionalMaxPool2d as FractionalMaxPool2d
+from refnet.nn.modules.fractional import FractionalMaxPool3d as FractionalMaxPool3d
+from refnet.nn.modules.instancenorm import InstanceNorm1d as InstanceNorm1d
+from refnet.nn.modules.instancenorm import InstanceNorm2d as InstanceNorm2d
+from refnet.nn.modules.instancenorm import InstanceNorm3d as InstanceNorm3d
+from refnet.nn.modules.instancenorm import LazyInstanceNorm1d as LazyInstanceNorm1d
+from refnet.nn.modules.instancenorm import LazyInstanceNorm2d as LazyInstanceNorm2d
+from refnet.nn.modules.instancenorm import LazyInstanceNorm3d as LazyInstanceNorm3d
 from refnet.nn.modules.lazy import LazyModuleMixin as LazyModuleMixin
 from refnet.nn.modules.linear import Identity as Identity
 from refnet.nn.modules.linear import LazyLinear as LazyLinear
@@ -77,6 +96,10 @@ from refnet.nn.modules.module import (
 from refnet.nn.modules.module import (
     register_module_parameter_registration_hook as register_module_parameter_registration_hook,
 )
+from refnet.nn.modules.normalization import GroupNorm as GroupNorm
+from refnet.nn.modules.normalization import LayerNorm as LayerNorm
+from refnet.nn.modules.normalization import LocalResponseNorm as LocalResponseNorm
+from refnet.nn.modules.normalization import RMSNorm as RMSNorm
 from refnet.nn.modules.pooling import AdaptiveAvgPool1d as AdaptiveAvgPool1d
 from refnet.nn.modules.pooling import AdaptiveAvgPool2d as AdaptiveAvgPool2d
 from refnet.nn.modules.pooling import AdaptiveAvgPool3d as AdaptiveAvgPool3d
@@ -95,9 +118,37 @@ from refnet.nn.modules.pooling import MaxPool3d as MaxPool3d
 from refnet.nn.modules.pooling import MaxUnpool1d as MaxUnpool1d
 from refnet.nn.modules.pooling import MaxUnpool2d as MaxUnpool2d
 from refnet.nn.modules.pooling import MaxUnpool3d as MaxUnpool3d
+from refnet.nn.modules.rectifier import Hardshrink as Hardshrink
+from refnet.nn.modules.rectifier import Hardsigmoid as Hardsigmoid
+from refnet.nn.modules.rectifier import Hardswish as Hardswish
+from refnet.nn.modules.rectifier import PReLU as PReLU
+from refnet.nn.modules.rectifier import RReLU as RReLU
+from refnet.nn.modules.rectifier import Softshrink as Softshrink
+from refnet.nn.modules.rnn import GRU as GRU
+from refnet.nn.modules.rnn import LSTM as LSTM
+from refnet.nn.modules.rnn import RNN as RNN
+from refnet.nn.modules.rnn import GRUCell as GRUCell
+from refnet.nn.modules.rnn import LSTMCell as LSTMCell
+from refnet.nn.modules.rnn import RNNBase as RNNBase
+from refnet.nn.modules.rnn import RNNCell as RNNCell
+from refnet.nn.modules.rnn import RNNCellBase as RNNCellBase
+from refnet.nn.modules.sparse import Embedding as Embedding
+from refnet.nn.modules.sparse import EmbeddingBag as EmbeddingBag
+from refnet.nn.modules.transformer import Transformer as Transformer
+from refnet.nn.modules.transformer import TransformerDecoder as TransformerDecoder
+from refnet.nn.modules.transformer import TransformerDecoderLayer as TransformerDecoderLayer
+from refnet.nn.modules.transformer import TransformerEncoder as TransformerEncoder
+from refnet.nn.modules.transformer import TransformerEncoderLayer as TransformerEncoderLayer
 
 __all__ = [
+    "CELU",
     "ELU",
+    "GELU",
+    "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
@@ -113,26 +164,42 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Bilinear",
     "Conv1d",
     "Conv2d",
     "Conv3d",
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
+    "Embedding",
+    "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
+    "GRUCell",
+    "GroupNorm",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
     "Hardtanh",
     "HuberLoss",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "L1Loss",
     "LPPool1d",
     "LPPool2d",
     "LPPool3d",
+    "LSTMCell",
+    "LayerNorm",
     "LazyBatchNorm1d",
     "LazyBatchNorm2d",
     "LazyBatchNorm3d",
@@ -142,10 +209,14 @@ __all__ = [
     "LazyConvTranspose1d",
     "LazyConvTranspose2d",
     "LazyConvTranspose3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
     "LazyLinear",
     "LazyModuleMixin",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
@@ -155,12 +226,21 @@ __all__ = [
     "MaxUnpool1d",
     "MaxUnpool2d",
     "MaxUnpool3d",
+    "Mish",
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiheadAttention",
     "NLLLoss",
+    "PReLU",
+    "PairwiseDistance",
     "ParameterDict",
     "ParameterList",
+    "RMSNorm",
+    "RNNBase",
+    "RNNCell",
+    "RNNCellBase",
+    "RReLU",
     "ReLU",
     "ReLU6",
     "Registration",
@@ -172,8 +252,16 @@ __all__ = [
     "Softmax2d",
     "Softmin",
     "Softplus",
+    "Softshrink",
+    "Softsign",
     "Tanh",
+    "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unflatten",
     "clear_grad",
     "indented",

@@ -86,6 +86,76 @@ class ELU(Module):
         return f"alpha={self.alpha}{', inplace=True' if self.inplace else ''}"
 
 
+class SELU(_Inplace):
+    """scale (x where x > 0, else alpha (e^x - 1)), with scale = 1.0507... and alpha = 1.6733..."""
+
+    def forward(self, input: Any) -> Any:
+        return functions.selu(input, self.inplace)
+
+
+class CELU(Module):
+    """x where x > 0, else alpha (e^(x / alpha) - 1)."""
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.alpha, self.inplace = alpha, inplace
+
+    def forward(self, input: Any) -> Any:
+        return functions.celu(input, self.alpha, self.inplace)
+
+    def extra_repr(self) -> str:
+        return f"alpha={self.alpha}{', inplace=True' if self.inplace else ''}"
+
+
+class GELU(Module):
+    """x P(X <= x), X standard normal, or its approximation by tanh: see `refnet.nn.functional.gelu`."""
+
+    def __init__(self, approximate: str = "none") -> None:
+        super().__init__()
+        self.approximate = approximate
+
+    def forward(self, input: Any) -> Any:
+        return functions.gelu(input, approximate=self.approximate)
+
+    def extra_repr(self) -> str:
+        return f"approximate={self.approximate!r}"
+
+
+class Mish(_Inplace):
+    """x tanh(ln(1 + e^x))."""
+
+    def forward(self, input: Any) -> Any:
+        return functions.mish(input, self.inplace)
+
+
+class Tanhshrink(Module):
+    """x - tanh(x)."""
+
+    def forward(self, input: Any) -> Any:
+        return functions.tanhshrink(input)
+
+
+class Softsign(Module):
+    """x / (1 + |x|)."""
+
+    def forward(self, input: Any) -> Any:
+        return functions.softsign(input)
+
+
+class GLU(Module):
+    """a sigmoid(b), for a and b the two halves of x along `dim`."""
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Any) -> Any:
+        return functions.glu(input, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
 class Hardtanh(Module):
     """min(max(x, min_val), max_val)."""
 

@@ -12,8 +12,8 @@ from refnet.nn.modules.module import Module
 from refnet.nn.parameter import Parameter, UninitializedBuffer, UninitializedParameter
 
 
-class _BatchNorm(Module):
-    """What the batch norms share; they differ in the ranks of input that they take."""
+class _NormBase(Module):
+    """Parameters and running statistics of batch and instance norms; the layers differ in the ranks they take."""
 
     _version = 2  # of the state: 2 added num_batches_tracked
     _ranks: ClassVar[tuple[int, ...]]
@@ -68,18 +68,6 @@ class _BatchNorm(Module):
         wanted = " or ".join(f"{rank}D" for rank in self._ranks)
         check(input.ndim in self._ranks, lambda: f"expected {wanted} input (got {input.ndim}D input)", ValueError)
 
-    def forward(self, input: Any) -> Any:
-        self._check_input_dim(input)
-        momentum = 0.0 if self.momentum is None else self.momentum
-        if self.training and self.track_running_stats and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
-            if self.momentum is None:  # the mean over all batches so far
-                momentum = 1.0 / float(self.num_batches_tracked)
-        use_batch = self.training or (self.running_mean is None and self.running_var is None)
-        moved = not self.training or self.track_running_stats
-        mean, variance = (self.running_mean, self.running_var) if moved else (None, None)
-        return batch_norm(input, mean, variance, self.weight, self.bias, use_batch, momentum, self.eps)
-
     def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
@@ -92,6 +80,22 @@ class _BatchNorm(Module):
         if (version is None or version < 2) and self.track_running_stats and key not in state_dict:
             state_dict[key] = tensor(0, dtype=_dtype.int64)
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+
+class _BatchNorm(_NormBase):
+    """What the batch norms share."""
+
+    def forward(self, input: Any) -> Any:
+        self._check_input_dim(input)
+        momentum = 0.0 if self.momentum is None else self.momentum
+        if self.training and self.track_running_stats and self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+            if self.momentum is None:  # the mean over all batches so far
+                momentum = 1.0 / float(self.num_batches_tracked)
+        use_batch = self.training or (self.running_mean is None and self.running_var is None)
+        moved = not self.training or self.track_running_stats
+        mean, variance = (self.running_mean, self.running_var) if moved else (None, None)
+        return batch_norm(input, mean, variance, self.weight, self.bias, use_batch, momentum, self.eps)
 
 
 class BatchNorm1d(_BatchNorm):
@@ -122,7 +126,7 @@ class BatchNorm3d(_BatchNorm):
     _ranks = (5,)
 
 
-class _LazyBatchNorm(LazyModuleMixin, _BatchNorm):
+class _LazyNorm(LazyModuleMixin, _NormBase):
     """Waits for the first input to learn the number of channels."""
 
     def __init__(
@@ -159,19 +163,19 @@ class _LazyBatchNorm(LazyModuleMixin, _BatchNorm):
             self.reset_parameters()
 
 
-class LazyBatchNorm1d(_LazyBatchNorm, BatchNorm1d):
+class LazyBatchNorm1d(_LazyNorm, BatchNorm1d):
     """A `BatchNorm1d` that takes the number of channels from its first input."""
 
     cls_to_become = BatchNorm1d
 
 
-class LazyBatchNorm2d(_LazyBatchNorm, BatchNorm2d):
+class LazyBatchNorm2d(_LazyNorm, BatchNorm2d):
     """A `BatchNorm2d` that takes the number of channels from its first input."""
 
     cls_to_become = BatchNorm2d
 
 
-class LazyBatchNorm3d(_LazyBatchNorm, BatchNorm3d):
+class LazyBatchNorm3d(_LazyNorm, BatchNorm3d):
     """A `BatchNorm3d` that takes the number of channels from its first input."""
 
     cls_to_become = BatchNorm3d

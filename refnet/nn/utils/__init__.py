@@ -1,5 +1,6 @@
-"""Helpers on parameters and gradients."""
+"""Helpers on parameters, gradients and sequences."""
 
+from refnet.nn.utils import rnn as rnn
 from refnet.nn.utils.clip_grad import clip_grad_norm_ as clip_grad_norm_
 from refnet.nn.utils.clip_grad import clip_grad_value_ as clip_grad_value_
 from refnet.nn.utils.clip_grad import clip_grads_with_norm_ as clip_grads_with_norm_
@@ -13,5 +14,6 @@ __all__ = [
     "clip_grads_with_norm_",
     "get_total_norm",
     "parameters_to_vector",
+    "rnn",
     "vector_to_parameters",
 ]
