@@ -139,8 +139,8 @@ def _torch(kind: str) -> Implementation:
 def rows_of(kind: str) -> Callable[[Make], list[Arguments]]:
     """One layer in one direction, two in both."""
     return lambda make: [
-        stack(kind, draw=make),
-        stack(kind, 3, 2, 2, 2, two=True, layers=2, batch_first=True, draw=make),
+        stack(kind, 3, 2, 2, 3, draw=make),
+        stack(kind, 2, 2, 1, 2, two=True, layers=2, batch_first=True, draw=make),
     ]
 
 
