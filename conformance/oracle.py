@@ -3,6 +3,7 @@
 One `Truth` serves all checks of a case and all candidates. The probes behind a scale are run only when a verdict asks.
 """
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ def reference_candidate() -> Candidate:
     return found
 
 
+_KEPT = 1 << 24  # bytes of answers to "what if"
+
+
 class Truth:
     """Torch's results on a sample of a case: `reference` at its dtype, `oracle` at float64, `scale` on demand."""
 
@@ -47,6 +51,8 @@ class Truth:
         self.order = 2 if SECOND in case.checks else 1 if GRADIENT in case.checks else 0
         if not any(sample.differentiable):
             self.order = 0
+        self._answers: dict[Any, Arrays] = {}
+        self._room = _KEPT
 
     # --- what the candidate is fed -------------------------------------------------------------------------------
 
@@ -136,12 +142,24 @@ class Truth:
         return found
 
     def what_if(self, sample: Sample | None = None, *, ones: bool = False, move: Move | None = None) -> Arrays:
-        """The oracle's arrays if the sample were another, the cotangents ones, or every number passed through `move`."""
+        """The oracle's arrays if the sample were another, the cotangents ones, or every number passed through `move`.
 
+        The failing tensors of a case ask the same questions; answers are kept up to `_KEPT` bytes.
+        """
+        asked = (_fingerprint(sample or self.sample), ones, move)
+        if asked not in self._answers:
+            found = self._ask(sample or self.sample, ones, move)
+            self._room -= sum(array.nbytes for array in found.values() if array is not None)
+            if self._room < 0:
+                self._answers.clear()
+                self._room = _KEPT
+            self._answers[asked] = found
+        return self._answers[asked]
+
+    def _ask(self, sample: Sample, ones: bool, move: Move | None) -> Arrays:
         def moved(array: Array) -> Array:
             return upcast(array if move is None else move(array))
 
-        sample = sample or self.sample
         sample = sample.with_arrays([moved(array) for array in sample.arrays])
         given = [numpy.ones_like(a) if ones and a is not None else a for a in self.cotangents]
         cotangents = [None if array is None else moved(array) for array in given]
@@ -293,6 +311,15 @@ class _Probes:
 
     def touched(self, place: int) -> bool:
         return any(row.any() for row, _ in self.truth.rows(self.key, place))
+
+
+def _fingerprint(sample: Sample) -> str:
+    """What tells one sample from another."""
+    digest = hashlib.sha256(repr((sample.args, sample.kwargs)).encode())
+    for array in sample.arrays:
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(numpy.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _run(
