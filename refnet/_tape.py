@@ -278,7 +278,8 @@ class Primitive:
     The kernel's first argument is the array module; then come the inputs, positional (each a tensor, a Python number
     or None); parameters are keyword-only. A rule's argument names say what to save: `g` (always first), the name of
     an input, `<input>_shape`, `out`, a parameter, or `**p` for all parameters. A tensor is saved only if an input
-    whose rule needs it requires a gradient.
+    whose rule needs it requires a gradient. A kernel given to `directly` may also ask for `further`, the outputs after
+    the first.
 
     A kernel that returns a tuple has several outputs; its rules get a tuple `g`, None where no gradient came.
     """
@@ -297,7 +298,7 @@ class Primitive:
         self.rules: dict[int, tuple[Callable[..., Any], tuple[str, ...], bool]] = {}
         self.kernels: dict[int, tuple[Callable[..., Any], tuple[str, ...]]] = {}
         self.joint: tuple[Callable[..., Any], tuple[str, ...]] | None = None
-        self._plans: dict[tuple[bool, ...], tuple[tuple[int, ...], tuple[int, ...], bool]] = {}
+        self._plans: dict[tuple[bool, ...], tuple[tuple[int, ...], tuple[int, ...], tuple[str, ...]]] = {}
 
     def vjp(self, **rules: Callable[..., Any]) -> None:
         """Give the gradient rule of each named input."""
@@ -419,7 +420,7 @@ class Primitive:
         plan = self._plans.get(wanted)
         if plan is None:
             plan = self._plans[wanted] = self._plan(wanted)
-        saved_inputs, saved_shapes, saves_out = plan
+        saved_inputs, saved_shapes, saved_outputs = plan
         if self.defaults:
             params = {**self.defaults, **params}
         node = record(self, tuple(edges), params, out)
@@ -435,20 +436,21 @@ class Primitive:
                 node.versions.append((x._version_cell, x._version_cell[0], self.inputs[position]))
         for position in saved_shapes:
             params[self.inputs[position] + "_shape"] = inputs[position]._array.shape
-        if saves_out:  # the array, not the tensor: a node that held its own output would be a cycle
+        for name in saved_outputs:  # the arrays, not the tensors: a node that held its own output would be a cycle
             several = isinstance(out, tuple)
-            params["out"] = tuple([x._array for x in out]) if several else out._array
+            kept = (out if name == "out" else out[1:]) if several else (out,)
+            params[name] = tuple([x._array for x in kept]) if several else out._array
             node.device = first.device
-            for x in out if several else (out,):
+            for x in kept:
                 node.versions.append((x._version_cell, x._version_cell[0], "out"))
 
-    def _plan(self, wanted: tuple[bool, ...]) -> tuple[tuple[int, ...], tuple[int, ...], bool]:
-        """What to save when the inputs marked in `wanted` need a gradient: inputs, shapes, the output."""
+    def _plan(self, wanted: tuple[bool, ...]) -> tuple[tuple[int, ...], tuple[int, ...], tuple[str, ...]]:
+        """What to save when the inputs marked in `wanted` need a gradient: inputs, shapes, outputs."""
         names = {n for i, rule in self.rules.items() if i < len(wanted) and wanted[i] for n in rule[1]}
         names.update(self.joint[1] if self.joint else ())
         inputs = tuple(i for i, name in enumerate(self.inputs) if name in names)
         shapes = tuple(i for i, name in enumerate(self.inputs) if name + "_shape" in names)
-        return inputs, shapes, "out" in names
+        return inputs, shapes, tuple(name for name in ("out", "further") if name in names)
 
     def pullback(self, node: Node, g: Any) -> list[Any]:
         """The gradient for each edge of `node`, given that of its result."""

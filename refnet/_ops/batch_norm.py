@@ -64,10 +64,10 @@ def batch_norm(xp: Any, x: Array, w: Array = None, b: Array = None, *, eps: floa
 
 @batch_norm.directly
 def batch_norm_gradients(
-    xp: Any, g: Array, wanted: tuple[bool, ...], x: Array, w: Array, eps: float, out: Any
+    xp: Any, g: Array, wanted: tuple[bool, ...], x: Array, w: Array, eps: float, further: Any
 ) -> list[Array | None]:
     """dL/dx, dL/dw and dL/db in two walks: the sums, then the gradient of x."""
-    _, mean, variance = out
+    mean, variance = further
     shape = (*x.shape[:2], -1)
     n = x.size // x.shape[1]
     centre = mean.astype(x.dtype)
