@@ -5,6 +5,8 @@ PYTHON ?= python3
 WORKERS ?= auto
 MUTANTS ?= 200
 CONFORM_ARGS ?=
+GATE_ARGS ?=
+TIME_ARGS ?=
 TEST_ARGS ?=
 
 VENV := .venv
@@ -13,7 +15,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # One BLAS and OpenMP thread a process: the work is spread over processes.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: help conform prove test check format clean
+.PHONY: help conform time gate prove test check format clean
 .NOTPARALLEL:
 
 help:  ## list the targets
@@ -24,8 +26,15 @@ help:  ## list the targets
 conform: $(VENV)/.conform  ## compare refnet with torch, write reports/latest; CONFORM_ARGS="--ops 'conv*'" selects
 	$(BIN)/conform run $(CONFORM_ARGS)
 
+time: $(VENV)/.conform  ## how fast refnet is beside torch, into reports/latest; TIME_ARGS=--quick for a minute
+	$(BIN)/conform time $(TIME_ARGS)
+
+gate: $(VENV)/.conform  ## what got worse since reports/baseline in the last `make conform`; GATE_ARGS=--update-baseline accepts it
+	$(BIN)/conform gate $(GATE_ARGS)
+
 prove: $(VENV)/.conform  ## is the harness right? legitimate implementations, planted faults, torch's gradients, mutants
 	$(BIN)/python -m conformance.prove
+	$(BIN)/python -m conformance.prove.trajectories
 	$(BIN)/python -m conformance.derivatives
 	$(BIN)/python -m conformance.prove.mutation --sample $(MUTANTS) --at-least 85
 
@@ -44,7 +53,7 @@ format: $(VENV)/.dev  ## format the code and mend what ruff can
 	$(BIN)/ruff format .
 
 clean:  ## remove the environment, caches and the latest reports
-	rm -rf $(VENV) .ruff_cache .mypy_cache .pytest_cache .hypothesis reports/latest reports/proof reports/mutation build dist *.egg-info
+	rm -rf $(VENV) .ruff_cache .mypy_cache .pytest_cache .hypothesis reports/latest reports/proof reports/mutation reports/trajectories build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A Python that was packaged without ensurepip makes an environment without pip; its own pip then puts one in.

@@ -31,7 +31,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         given.insert(0, "run")
     options = parser().parse_args(given)
     options.given = given
-    commands = {"run": _run, "merge": _merge, "list": _list, "explain": _explain}
+    commands = {
+        "run": _run,
+        "merge": _merge,
+        "list": _list,
+        "explain": _explain,
+        "train": _train,
+        "time": _time,
+        "gate": _gate,
+    }
     try:
         return commands[options.command](options)
     except (ValueError, ImportError, CannotStart) as error:
@@ -220,6 +228,25 @@ def _list(options: argparse.Namespace) -> int:
     for case in _chosen(options):
         print(case.id)
     return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from conformance.trajectory import command
+
+    with _terminable():
+        return command.run(options)
+
+
+def _time(options: argparse.Namespace) -> int:
+    from conformance.timing import command
+
+    return command.run(options)
+
+
+def _gate(options: argparse.Namespace) -> int:
+    from conformance.gate import command
+
+    return command.run(options)
 
 
 def _explain(options: argparse.Namespace) -> int:

@@ -63,7 +63,7 @@ class Disturbed(TorchDispatchMode):  # type: ignore[misc]  # torch's class is no
             return result if self.inside is self else self._rounded(result, self.u)
         u = self.u
         if any(part in name for part in SUMMING):
-            terms = max([2, *(a.numel() for a in args if _rounds(a))])
+            terms = self.terms(name, args)
             # Torch's own convolutions add in the half type where oneDNN is off.
             at = self.u if self.sequential and "conv" in name else self.inner_u
             amplitude = at * math.sqrt(1 + math.log2(terms))  # the error of adding the terms in a tree
@@ -77,6 +77,10 @@ class Disturbed(TorchDispatchMode):  # type: ignore[misc]  # torch's class is no
                 result.copy_(self._disturb(result, u))
             return result
         return self._rounded(result, u)
+
+    def terms(self, name: str, args: Any) -> int:
+        """How many terms a result of a summing operation may have: at least 2, at most all that goes in."""
+        return max([2, *(int(a.numel()) for a in args if _rounds(a))])
 
     def _rounded(self, result: Any, u: float) -> Any:
         if isinstance(result, tuple | list):

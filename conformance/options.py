@@ -5,6 +5,12 @@ from pathlib import Path
 
 from conformance.cases import SOURCES
 from conformance.run import DEFAULT_TIMEOUT, Selection, Shard
+from conformance.timing.others import ALL as OTHERS
+from conformance.timing.sweep import Sweep
+from conformance.trajectory.data import IMAGES, SAMPLE
+from conformance.trajectory.lockstep import DEFAULT, VARIANTS
+from conformance.trajectory.plan import OPTIMIZERS, SCHEDULERS
+from conformance.trajectory.recipes import RECIPES
 
 EXAMPLES = """examples:
   conform                                        compare refnet with torch, on everything
@@ -18,6 +24,9 @@ EXAMPLES = """examples:
   conform merge reports/part* --out reports/all
   conform list --ops 'conv*'                     the cases, without running them
   conform explain 'tanh([3]) float32'            one case again, with every comparison
+  conform train lenet5 --optimizer adam          the same seed in torch and in refnet: every step compared
+  conform time                                   paired timings beside torch, with intervals and a null test
+  conform gate                                   what got worse since the baseline: verdicts, accuracy, speed
 
 exit status: 0 the candidate conforms, 1 it does not, 2 wrong usage, 3 the run is incomplete
 """
@@ -58,6 +67,36 @@ def parser() -> argparse.ArgumentParser:
     explaining = commands.add_parser("explain", help="run one case again and show every comparison")
     explaining.add_argument("case", help="the id of a case, as reports and `conform list` print it")
     _candidate(explaining)
+
+    training = commands.add_parser(
+        "train",
+        help="train a model in torch and in the candidate from the same seed, and compare every step",
+        description="Train a model in torch and in the candidate from the same seed, and compare every step: batches, "
+        "losses, gradients, parameters, buffers, optimizer state, generator state. What is allowed is how far torch's own "
+        "runs go from torch at float64.",
+        epilog="exit status: 0 inside torch's own envelope, 1 outside, 2 wrong usage, 3 interrupted",
+    )
+    _training(training)
+
+    timing = commands.add_parser(
+        "time",
+        help="how fast the candidate is beside torch: ratios with their intervals",
+        description="Time the candidate and torch in interleaved pairs: single operations, LeNet-5, sweeps. A null test, torch "
+        "against torch, says what difference can be seen; results are judged on other inputs afterwards.",
+        epilog="exit status: 0 timed, 1 results are wrong, 2 wrong usage, 3 interrupted",
+    )
+    _timing(timing)
+
+    gating = commands.add_parser(
+        "gate",
+        help="what got worse since the baseline: verdicts, coverage, accuracy, speed",
+        description="Compare the last run with the baseline. Fails on verdicts that got worse, cases that vanished, rounding "
+        "errors that grew and ratios to torch's time that got slower beyond noise, listed differences that are gone. What "
+        "looks worse is done again before it is called so: failing cases on the same and on other numbers, rounding errors "
+        "on other numbers, slow rows in fresh processes.",
+        epilog="exit status: 0 nothing got worse, 1 something did, 2 wrong usage, 3 not everything could be compared",
+    )
+    _gating(gating)
     return top
 
 
@@ -104,6 +143,32 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, got {text}")
+    return int(text)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(_positive(part) for part in patterns(text))
+
+
+def _sweep(text: str) -> Sweep:
+    try:
+        return Sweep.of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _others(text: str) -> tuple[str, ...]:
+    """Names of other libraries."""
+    given = {"all": OTHERS, "none": ()}.get(text, patterns(text))
+    unknown = [name for name in given if name not in OTHERS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"the other libraries are {', '.join(OTHERS)}; got {text!r}")
+    return given
+
+
 def _candidate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--candidate",
@@ -113,6 +178,113 @@ def _candidate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="cpu", help="where the candidate runs (%(default)s)")
     parser.add_argument("--cases", action="append", default=[], metavar="MODULE", help="a module with more CASES")
+
+
+def _training(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", metavar="NAME", help=f"the model: {', '.join(RECIPES)}")
+    parser.add_argument("--candidate", default="refnet", help="what trains beside torch (%(default)s)")
+    parser.add_argument("--device", default="cpu", help="where the candidate runs (%(default)s)")
+    parser.add_argument("--optimizer", default="sgd", metavar="NAME", help=f"{', '.join(OPTIMIZERS)} (%(default)s)")
+    parser.add_argument("--lr", type=float, help="learning rate (default: the optimizer's in this list)")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the optimizer")
+    parser.add_argument(
+        "--scheduler", default="", metavar="NAME", help=f"stepped after every batch: {', '.join(SCHEDULERS)} (none)"
+    )
+    parser.add_argument("--data", choices=IMAGES, default=SAMPLE, help="images to train on (%(default)s)")
+    parser.add_argument("--batch-size", type=_positive, default=64, help="(%(default)s)")
+    parser.add_argument("--epochs", type=_positive, help="passes over the data (1, or as many as --steps needs)")
+    parser.add_argument("--steps", type=_positive, help="stop after so many batches")
+    parser.add_argument("--seed", type=int, default=0, help="what manual_seed gets (%(default)s)")
+    parser.add_argument(
+        "--samples",
+        type=_count,
+        default=2,
+        help="runs of torch in Monte-Carlo arithmetic: the first sums in trees, the second term by term, and so on; 0 for none (%(default)s)",
+    )
+    parser.add_argument(
+        "--variants",
+        type=patterns,
+        default=DEFAULT,
+        help=f"variants of torch that make the envelope, of {', '.join(VARIANTS)} ({','.join(DEFAULT)})",
+    )
+    parser.add_argument(
+        "--anchor-every",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="put torch's runs into the candidate's state every N steps: the envelope stays narrow (0: never)",
+    )
+    parser.add_argument("--keep-going", action="store_true", help="go on after the candidate has left the envelope")
+    parser.add_argument("--out", type=Path, help="folder of the report (reports/trajectories/NAME)")
+
+
+def _timing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--candidate", default="refnet", help="what is timed beside torch (%(default)s)")
+    parser.add_argument(
+        "--only",
+        type=patterns,
+        default=(),
+        metavar="GLOBS",
+        help="rows whose name, kind or group matches, such as 'conv*'",
+    )
+    parser.add_argument(
+        "--ops", dest="only", type=patterns, metavar="GLOBS", help=argparse.SUPPRESS
+    )  # as `conform run`
+    parser.add_argument("--row", action="append", default=[], metavar="NAME", help="the rows of exactly this name")
+    parser.add_argument("--quick", action="store_true", help="under a minute: fewer rows, twenty pairs, nothing else")
+    parser.add_argument(
+        "--threads", type=_numbers, metavar="N,...", help="numbers of threads (1 and all processors; --quick: 1)"
+    )
+    parser.add_argument("--pairs", type=_positive, help="rounds a row (40; --quick: 20)")
+    parser.add_argument("--seconds", type=float, help="for all rows together; 20 pairs a row are taken anyway (900)")
+    parser.add_argument(
+        "--sweep",
+        action="append",
+        type=_sweep,
+        default=[],
+        metavar="AXIS[=LOW..HIGH]",
+        help="only sweeps, over batch, channels, size or threads",
+    )
+    parser.add_argument(
+        "--others",
+        type=_others,
+        metavar="NAMES",
+        help="libraries that LeNet-5 is also timed in: torch.compile,jax.jit,tinygrad, all (default) or none (--quick, --row)",
+    )
+    parser.add_argument("--no-memory", dest="memory", action="store_false", help="do not measure peak memory")
+    parser.add_argument("--seed", type=int, default=0, help="of the order of samples (%(default)s)")
+    parser.add_argument("--list", action="store_true", help="list the chosen rows instead of timing them")
+    parser.add_argument("--out", type=Path, default=Path("reports/latest"), help="folder of the report (%(default)s)")
+
+
+def _gating(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--report", type=Path, default=Path("reports/latest"), help="folder of the run (%(default)s)")
+    parser.add_argument(
+        "--baseline", type=Path, default=Path("reports/baseline"), help="folder of the baseline (%(default)s)"
+    )
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="the table as Markdown (REPORT/gate.md)")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="the same as JUnit XML (REPORT/gate.xml)")
+    parser.add_argument("--quiet", action="store_true", help="print one line")
+    parser.add_argument(
+        "--no-again", dest="again", action="store_false", help="do nothing again: what looks worse is called so"
+    )
+    parser.add_argument(
+        "--partial",
+        action="store_true",
+        help="pass although cases, rows or areas could not be compared (they are named)",
+    )
+    parser.add_argument(
+        "--update-baseline",
+        action="store_true",
+        help="make the run the baseline, and say what that accepts; a part of a run is refused",
+    )
+    parser.add_argument(
+        "--timings",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help="with --update-baseline: folders of repeated `conform time` runs, pooled (three nearly halve the noise)",
+    )
 
 
 def _choosing(parser: argparse.ArgumentParser) -> None:

@@ -83,18 +83,25 @@ class _Team:
                 work(number)
 
         helpers = self.members[: count - 1]
-        for member in helpers:
-            member.task = task
-            member.begin.release()
+        rested = False
         try:
-            task()
-        finally:
             for member in helpers:
-                member.end.acquire()
-        for member in helpers:
-            error, member.error = member.error, None
-            if error is not None:
-                raise error
+                member.task = task
+                member.begin.release()
+            try:
+                task()
+            finally:
+                for member in helpers:
+                    member.end.acquire()
+                rested = True
+        finally:
+            if not rested:  # Ctrl-C while waiting: who still works is not known, and nobody is asked again
+                self.members = []
+            errors = [member.error for member in helpers if member.error is not None]
+            for member in helpers:
+                member.error = None
+        if errors:
+            raise errors[0]
 
 
 _team = _Team()
