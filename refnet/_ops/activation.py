@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from refnet._ops._error_function import erfc
-from refnet._ops.pointwise import Pointwise, exp, sigmoid, tanh, where
+from refnet._ops.pointwise import Pointwise, by_blocks, exp, sigmoid, tanh, where
 from refnet._ops.special import ndtr, widened
 
 Array = Any
@@ -187,11 +187,21 @@ softshrink.vjp(x=lambda g, x, limit: where((x < -limit) | (x > limit), g, 0))
 @Pointwise
 def gelu(xp: Any, x: Array) -> Array:
     """out = x P(x), P the normal distribution function        dL/dx = g (P(x) + x e^(-x^2 / 2) / sqrt(2 pi))"""
+    return by_blocks(xp, lambda x: widened(xp, x) * _normal(xp, x), x)
+
+
+def _normal(xp: Any, x: Array) -> Array:
+    """The normal distribution function in float64."""
+    return 0.5 * erfc(xp, widened(xp, x) * -math.sqrt(0.5))
+
+
+def _gelu_slope(xp: Any, g: Array, x: Array) -> Array:
     wide = widened(xp, x)
-    return (wide * (0.5 * erfc(xp, wide * -math.sqrt(0.5)))).astype(x.dtype, copy=False)
+    return g * (_normal(xp, x) + wide * (xp.exp(wide * wide * -0.5) * (1 / math.sqrt(2 * math.pi))))
 
 
 gelu.vjp(x=lambda g, x: g * (ndtr(x) + x * (exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi)))))
+gelu.direct(x=lambda xp, g, x: by_blocks(xp, lambda g, x: _gelu_slope(xp, g, x), g, x))
 
 _TANH_SCALE, _CUBIC = math.sqrt(2 / math.pi), 0.044715  # of gelu_tanh
 

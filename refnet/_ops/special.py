@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from refnet._ops import _error_function
-from refnet._ops.pointwise import Floating, exp
+from refnet._ops.pointwise import Floating, by_blocks, exp
 
 Array = Any
 
@@ -29,13 +29,13 @@ def erf(xp: Any, x: Array) -> Array:
     >>> refnet.erf(refnet.tensor([0.0, 0.5, 3.0]))
     tensor([0.0000, 0.5205, 1.0000])
     """
-    return _error_function.erf(xp, widened(xp, x)).astype(x.dtype, copy=False)
+    return by_blocks(xp, lambda x: _error_function.erf(xp, widened(xp, x)), x)
 
 
 @Floating
 def erfc(xp: Any, x: Array) -> Array:
     """out = 1 - erf x, without cancellation        dL/dx = -g 2 / sqrt(pi) e^(-x^2)"""
-    return _error_function.erfc(xp, widened(xp, x)).astype(x.dtype, copy=False)
+    return by_blocks(xp, lambda x: _error_function.erfc(xp, widened(xp, x)), x)
 
 
 erf.vjp(x=lambda g, x: g * (exp(-(x * x)) * _SLOPE_AT_0))

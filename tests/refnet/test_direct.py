@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import refnet
-from refnet._ops import matmul, pointwise
+from refnet._ops import activation, matmul, pointwise
 from refnet._ops.batch_norm import batch_norm
 from refnet._tape import Primitive
 
@@ -31,6 +31,7 @@ CALLS: list[tuple[Primitive, Callable[[], Any], tuple[Any, ...]]] = [
     (pointwise.tanh, lambda: X.tanh(), (X,)),
     (pointwise.sigmoid, lambda: X.sigmoid(), (X,)),
     (pointwise.relu, lambda: X.relu(), (X,)),
+    (activation.gelu, lambda: activation.gelu(X), (X,)),
     (matmul.affine, lambda: matmul.affine(X, Y, drawn(3, seed=3)), (X, Y)),
     (matmul.affine, lambda: matmul.affine(X, Y.detach(), BIAS), (X, BIAS)),
     (batch_norm, lambda: batch_norm(BATCH, SCALE, SHIFT, eps=1e-5)[0], (BATCH, SCALE, SHIFT)),
@@ -41,7 +42,7 @@ CALLS: list[tuple[Primitive, Callable[[], Any], tuple[Any, ...]]] = [
 
 def test_every_direct_rule_is_tried() -> None:
     have = {
-        op for module in (matmul, pointwise) for op in vars(module).values() if isinstance(op, Primitive) and op.kernels
+        op for module in (activation, matmul, pointwise) for op in vars(module).values() if isinstance(op, Primitive) and op.kernels
     }
     assert have | {batch_norm} == {op for op, _, _ in CALLS}
 
