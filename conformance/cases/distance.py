@@ -85,7 +85,8 @@ def made(torch: Any, *, arguments: tuple[Any, ...], dtype: Any = None, **options
 def layer(torch: Any, x: Any, y: Any, *, kind: str, arguments: tuple[Any, ...] = (), **options: Any) -> Any:
     """A layer without a state of its own, or with its first parameters as float32 draws them."""
     torch.manual_seed(3)
-    built = getattr(torch.nn, kind)(*arguments, **options).to(x.dtype)
+    drawn = {"dtype": torch.float32} if kind == "Bilinear" else {}  # the same weights at every precision
+    built = getattr(torch.nn, kind)(*arguments, **drawn, **options).to(x.dtype)
     return built(x, y), repr(built), list(built.state_dict())
 
 

@@ -199,7 +199,8 @@ def whole(
 ) -> dict[str, Any]:
     """A layer on a batch, on one sequence or, with `lengths`, on packed ones; its parameters' gradients."""
     torch.manual_seed(4)
-    layer = getattr(torch.nn, kind)(x.shape[-1], 4, **options).to(x.dtype)  # drawn as float32, whatever x is
+    made = getattr(torch.nn, kind)(x.shape[-1], 4, dtype=torch.float32, **options)  # drawn so at every precision
+    layer = made.to(x.dtype)
     layer.train(train)
     hx = None if not states else states if kind == "LSTM" else states[0]
     given = x
@@ -225,7 +226,7 @@ def next_drawn(torch: Any, x: Any, **options: Any) -> Any:
 def cell(torch: Any, x: Any, *states: Any, kind: str, **options: Any) -> Any:
     """A cell on a batch or on one vector, from a state or from zeros, two steps."""
     torch.manual_seed(4)
-    made = getattr(torch.nn, kind)(x.shape[-1], 4, **options).to(x.dtype)
+    made = getattr(torch.nn, kind)(x.shape[-1], 4, **options, dtype=torch.float32).to(x.dtype)
     hx = None if not states else states if kind == "LSTMCell" else states[0]
     first = made(x, hx) if states else made(x)
     second = made(x, first)

@@ -118,9 +118,15 @@ def plain(options: argparse.Namespace) -> dict[str, Any]:
 def merge(command_line: list[str], stored: dict[str, Any]) -> argparse.Namespace:
     """The options of a run that goes on: those stored, and of the command line's those that may differ.
 
-    UsageError for one that was given, may not differ, and does.
+    UsageError for one that was given, may not differ, and does, and for what this command has not stored.
     """
     command = parser()
+    unknown = plain(command.parse_args([])).keys() ^ stored.keys()
+    if unknown:
+        raise UsageError(
+            "--resume: expected the options of this command in the checkpoint, as it writes them; missing or unknown: "
+            f"{', '.join(sorted(unknown))}"
+        )
     command.set_defaults(**stored)
     options = command.parse_args(command_line)
     fixed = [name for name in stored if name not in FREE]
@@ -156,6 +162,10 @@ def load_data(options: argparse.Namespace) -> Data:
         source = "the packaged sample of Fashion-MNIST"
     else:
         splits = [FashionMNIST(None if where == "auto" else where, train=train) for train in (True, False)]
+        named = Path() if where == "auto" else Path(where).expanduser()
+        elsewhere = [split.folder for split in splits if where != "auto" and not split.folder.is_relative_to(named)]
+        if elsewhere:  # the class looks further, but who names a folder means it
+            raise UsageError(f"--data: {where} has not all four files of Fashion-MNIST ({elsewhere[0]} has)")
         source = f"Fashion-MNIST from {splits[0].folder}"
     train, test = ([split.data.numpy(), split.targets.numpy()] for split in splits)
     kept = slice(options.limit)
@@ -239,14 +249,18 @@ def _made(kind: type, option: str, first: Any, arguments: dict[str, Any]) -> Any
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a positive whole number, got {text}")
-    return value
+    return _whole(text, 1, "a positive whole number")
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"expected 0 or a positive whole number, got {text}")
+    return _whole(text, 0, "0 or a positive whole number")
+
+
+def _whole(text: str, least: int, expected: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {text}")
     return value

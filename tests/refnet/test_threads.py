@@ -1,8 +1,10 @@
 """The team: every part once, errors, nesting, forks, several callers; results do not depend on its size."""
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
+from types import FrameType
 
 import numpy as np
 import pytest
@@ -40,6 +42,43 @@ def test_an_error_is_raised_after_all_stopped_and_the_team_goes_on() -> None:
         with pytest.raises(ValueError, match="the fourth"):
             share(work, 6)
     test_every_part_is_done_once()
+
+
+def test_errors_of_several_parts_are_all_forgotten() -> None:
+    together = threading.Barrier(3, timeout=20)
+
+    def work(number: int) -> None:
+        together.wait()
+        raise ValueError(number)
+
+    with pytest.raises(ValueError, match="0|1|2"):
+        share(work, 3)
+    test_every_part_is_done_once()
+
+
+def test_after_an_interrupt_while_waiting_the_work_is_still_shared() -> None:
+    main, begun, hold = threading.get_ident(), threading.Event(), threading.Event()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    def work(number: int) -> None:
+        if threading.get_ident() == main:
+            begun.wait(20)
+            signal.setitimer(signal.ITIMER_REAL, 0.05)  # main waits for the others by then
+        else:
+            begun.set()
+            hold.wait(20)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            share(work, 3)
+        for _ in range(5):
+            test_every_part_is_done_once()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        hold.set()
 
 
 def test_a_part_may_share_its_own_work() -> None:
