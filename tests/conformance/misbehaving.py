@@ -60,6 +60,8 @@ def _stop_the_run(signal_number: int) -> None:
     if run is not None and run.pid and run.is_alive() and not flag.exists():
         flag.touch()
         os.kill(run.pid, signal_number)
+        if signal_number == signal.SIGKILL:
+            run.join(30)  # until it is dead: the cases in flight must not take it for alive, and use up their signal
 
 
 def _square(x: Any) -> Any:

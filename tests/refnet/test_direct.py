@@ -42,7 +42,10 @@ CALLS: list[tuple[Primitive, Callable[[], Any], tuple[Any, ...]]] = [
 
 def test_every_direct_rule_is_tried() -> None:
     have = {
-        op for module in (activation, matmul, pointwise) for op in vars(module).values() if isinstance(op, Primitive) and op.kernels
+        op
+        for module in (activation, matmul, pointwise)
+        for op in vars(module).values()
+        if isinstance(op, Primitive) and op.kernels
     }
     assert have | {batch_norm} == {op for op, _, _ in CALLS}
 
