@@ -207,7 +207,9 @@ def layer(torch: Any, x: Any, weight: Any, *bias: Any, kind: str, arguments: tup
 
 def initialised(torch: Any, x: Any, *, kind: str, arguments: tuple[Any, ...], **options: Any) -> Any:
     """The parameters a new layer draws, and its result."""
-    made = getattr(torch.nn, kind)(*arguments, dtype=x.dtype, **options)
+    made = getattr(torch.nn, kind)(*arguments, dtype=torch.float32, **options).to(
+        x.dtype
+    )  # drawn so at every precision
     out = made(x)
     return {"out": out, "text": repr(made), "class": type(made).__name__, **dict(made.named_parameters())}
 
