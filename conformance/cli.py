@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from conformance.case import Case
+from conformance.case import BITS, Case
 from conformance.cases import SOURCES, catalogue
 from conformance.identity import identity
 from conformance.isolate import Workers
@@ -202,10 +202,9 @@ def describe(record: Record) -> str:
     if record.cause:
         lines.append(f"  likely cause: {record.cause}")
     if record.index:
-        lines.append(
-            f"  at {record.index}: candidate {record.candidate!r}, torch {record.torch!r}, oracle {record.oracle!r}, "
-            f"z = {record.z:.3g}, allowed error {record.allowed:.3g}"
-        )
+        where = f"  at {record.index}: candidate {record.candidate!r}, torch {record.torch!r}"
+        judged = f", oracle {record.oracle!r}, z = {record.z:.3g}, allowed error {record.allowed:.3g}"
+        lines.append(where if record.check == BITS else where + judged)  # bits are equal or not
     return "\n".join(lines)
 
 

@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
         description="Train a model in torch and in the candidate from the same seed, and compare every step: batches, "
         "losses, gradients, parameters, buffers, optimizer state, generator state. What is allowed is how far torch's own "
         "runs go from torch at float64.",
-        epilog="exit status: 0 inside torch's own envelope, 1 outside, 2 wrong usage, 3 interrupted",
+        epilog="exit status: 0 inside torch's own envelope, or not supported (it says which), 1 outside, 2 wrong usage, 3 interrupted",
     )
     _training(training)
 

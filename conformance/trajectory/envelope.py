@@ -130,7 +130,7 @@ class Envelope:
 
 
 def _exact(row: Row, candidate: Array, reference: Array, any_dtype: bool) -> Row:
-    """Byte for byte (a float64 candidate: number for number)."""
+    """Number for number."""
     row.problem = _unlike(candidate, reference, any_dtype)
     if not row.problem:
         with numpy.errstate(all="ignore"):
