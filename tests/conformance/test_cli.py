@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -52,10 +53,16 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> type[InProcess]:
 
 
 def conform(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own."""
+    """The command in a process of its own, which takes Ctrl-C even where the tests run in the background."""
+
+    def heed_interrupts() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     environment = {**os.environ, **environment, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
     command = [sys.executable, "-m", "conformance", *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=120, preexec_fn=heed_interrupts
+    )
 
 
 def evidence(folder: Path) -> Any:
