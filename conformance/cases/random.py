@@ -272,7 +272,14 @@ def tensor_cases() -> list[Case]:
         for shape, high in (((7,), 1.0), ((40,), 5.0), ((4, 9), 30.0), ((33,), 1e4), ((0,), 1.0))
     ]
     rates += [args(values([0.0, 0.0, 9.999, 10.0, 10.001]).fixed(), draw="poisson")]
-    return found + ops("draws by", rates, program=of_tensors, dtypes=FLOATS, checks=DRAWN)
+    found += ops("draws by", rates, program=of_tensors, dtypes=FLOATS, checks=DRAWN)
+    # Below 10 expected successes by geometric gaps, from there on by rejection.
+    trials = [
+        args(uniform(*shape, low=1.0, high=high).fixed(), uniform(*shape).fixed(), draw="binomial")
+        for shape, high in (((40,), 9.0), ((4, 9), 60.0), ((300,), 400.0), ((33,), 1e6), ((0,), 5.0))
+    ]
+    trials += [args(values([10.0, 20.0, 20.0, 0.0]).fixed(), values([0.0, 1.0, 0.5, 0.3]).fixed(), draw="binomial")]
+    return found + ops("draws by", trials, program=of_tensors, dtypes=FLOATS[:2], checks=DRAWN)
 
 
 def leaky(torch: Any, x: Any, *, lower: float, upper: float) -> dict[str, Any]:
