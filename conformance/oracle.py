@@ -149,10 +149,11 @@ class Truth:
         asked = (_fingerprint(sample or self.sample), ones, move)
         if asked not in self._answers:
             found = self._ask(sample or self.sample, ones, move)
-            self._room -= sum(array.nbytes for array in found.values() if array is not None)
-            if self._room < 0:
+            size = sum(array.nbytes for array in found.values() if array is not None)
+            if size > self._room:
                 self._answers.clear()
                 self._room = _KEPT
+            self._room -= size
             self._answers[asked] = found
         return self._answers[asked]
 

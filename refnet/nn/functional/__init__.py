@@ -49,9 +49,7 @@ from refnet.nn.functional.dropout import dropout2d as dropout2d
 from refnet.nn.functional.dropout import dropout3d as dropout3d
 from refnet.nn.functional.dropout import feature_alpha_dropout as feature_alpha_dropout
 from refnet.nn.functional.fractional import fractional_max_pool2d as fractional_max_pool2d
-from refnet.nn.functional.fractional import fractional_max_pool2d_with_indices as fractional_max_pool2d_with_indices
 from refnet.nn.functional.fractional import fractional_max_pool3d as fractional_max_pool3d
-from refnet.nn.functional.fractional import fractional_max_pool3d_with_indices as fractional_max_pool3d_with_indices
 from refnet.nn.functional.layer_norm import group_norm as group_norm
 from refnet.nn.functional.layer_norm import layer_norm as layer_norm
 from refnet.nn.functional.layer_norm import rms_norm as rms_norm
@@ -99,6 +97,8 @@ from refnet.nn.functional.sparse import one_hot as one_hot
 from refnet.nn.functional.with_indices import adaptive_max_pool1d_with_indices as adaptive_max_pool1d_with_indices
 from refnet.nn.functional.with_indices import adaptive_max_pool2d_with_indices as adaptive_max_pool2d_with_indices
 from refnet.nn.functional.with_indices import adaptive_max_pool3d_with_indices as adaptive_max_pool3d_with_indices
+from refnet.nn.functional.with_indices import fractional_max_pool2d_with_indices as fractional_max_pool2d_with_indices
+from refnet.nn.functional.with_indices import fractional_max_pool3d_with_indices as fractional_max_pool3d_with_indices
 from refnet.nn.functional.with_indices import max_pool1d_with_indices as max_pool1d_with_indices
 from refnet.nn.functional.with_indices import max_pool2d_with_indices as max_pool2d_with_indices
 from refnet.nn.functional.with_indices import max_pool3d_with_indices as max_pool3d_with_indices

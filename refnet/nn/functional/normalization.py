@@ -8,7 +8,7 @@ from refnet._inplace import fill
 from refnet._memory_format import suggested
 from refnet._ops._args import expect_tensor, type_name
 from refnet._ops._dims import dim_of
-from refnet._ops.batch_norm import batch_norm as standardize
+from refnet._ops.batch_norm import batch_norm as normalize_batch
 from refnet._ops.reduce import var_mean
 from refnet._tape import TensorBase, set_grad
 from refnet.nn.functional._arguments import (
@@ -84,21 +84,17 @@ def _by_channel(
     expect_constant(running_var, "native_batch_norm", "running_var")
     if input.numel():
         dim_of(1, input.ndim)  # the channels; without them, torch's IndexError
-    if training and input.numel() and input.itemsize > 2:
-        out, mean, variance = standardize(input, *(p if p is None else p.reshape(-1) for p in (weight, bias)), eps=eps)
+    compute = input.float() if input.itemsize == 2 else input  # the half types are normalized in float32
+    along = (1, channels, *(1,) * (input.ndim - 2))
+    if training and input.numel():
+        scales = (p if p is None else p.reshape(-1) for p in (weight, bias))
+        out, mean, variance = normalize_batch(compute, *scales, eps=eps)
         count = input.numel() // channels
         _move(running_mean, mean, momentum, 1.0)
         _move(running_var, variance, momentum, count / (count - 1))  # unbiased
-        return out.contiguous(memory_format=suggested(input))
-    compute = input.float() if input.itemsize == 2 else input  # the half types are normalized in float32
-    along = (1, channels, *(1,) * (input.ndim - 2))
+        return out.to(input.dtype).contiguous(memory_format=suggested(input))
     if training:
-        dims = (0, *range(2, input.ndim))
-        variance, mean = var_mean(compute, dims, correction=0, keepdim=True)
-        count = input.numel() // max(channels, 1)
-        if count:
-            _move(running_mean, mean, momentum, 1.0)
-            _move(running_var, variance, momentum, count / (count - 1))  # unbiased
+        variance, mean = var_mean(compute, (0, *range(2, input.ndim)), correction=0, keepdim=True)
     else:
         mean, variance = running_mean.reshape(along), running_var.reshape(along)
     normalized = (compute - mean) * (variance + eps).rsqrt()

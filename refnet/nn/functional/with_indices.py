@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from refnet.nn.functional import pooling
+from refnet.nn.functional import fractional, pooling
 
 
 def _sliding(pool: Callable[..., Any], dims: int) -> Callable[..., Any]:
@@ -28,6 +28,20 @@ def _adaptive(pool: Callable[..., Any], dims: int) -> Callable[..., Any]:
     return _named(function, f"adaptive_max_pool{dims}d")
 
 
+def _fractional(pool: Callable[..., Any], dims: int) -> Callable[..., Any]:
+    def function(
+        input: Any,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Any = None,
+    ) -> Any:
+        return pool(input, kernel_size, output_size, output_ratio, True, _random_samples)
+
+    return _named(function, f"fractional_max_pool{dims}d")
+
+
 def _named(function: Callable[..., Any], pool: str) -> Callable[..., Any]:
     function.__name__ = function.__qualname__ = f"{pool}_with_indices"
     function.__doc__ = f"`{pool}` and the winners' positions in their planes, whatever `return_indices` says."
@@ -40,3 +54,5 @@ max_pool3d_with_indices = _sliding(pooling.max_pool3d, 3)
 adaptive_max_pool1d_with_indices = _adaptive(pooling.adaptive_max_pool1d, 1)
 adaptive_max_pool2d_with_indices = _adaptive(pooling.adaptive_max_pool2d, 2)
 adaptive_max_pool3d_with_indices = _adaptive(pooling.adaptive_max_pool3d, 3)
+fractional_max_pool2d_with_indices = _fractional(fractional.fractional_max_pool2d, 2)
+fractional_max_pool3d_with_indices = _fractional(fractional.fractional_max_pool3d, 3)
