@@ -95,7 +95,9 @@ def strided(array: Array, shape: tuple[int, ...], strides: tuple[int, ...], offs
         cupy = importlib.import_module("cupy")
         return cupy.ndarray(shape, array.dtype, array.data + offset, strides)
     if array.flags.writeable and array.dtype.kind != "V":
-        flat = array if array.flags.c_contiguous else storage(array)
+        if array.flags.c_contiguous:
+            return numpy.ndarray(shape, array.dtype, array, offset, strides)
+        flat = storage(array)
         start = address(array) - address(flat)
         if 0 <= start <= flat.nbytes:  # else `storage` had to copy
             return numpy.ndarray(shape, array.dtype, flat, start + offset, strides)

@@ -47,8 +47,16 @@ def suggests_channels_last(shape: tuple[int, ...], strides: tuple[int, ...]) -> 
     return True
 
 
+def lies_channels_last(array: Any) -> bool:
+    """`suggests_channels_last` of an array; most are row-major, which is seen at once."""
+    shape = array.shape
+    if len(shape) not in (4, 5) or (array.flags.c_contiguous and shape[1] != 1 and shape[-1] != 1):
+        return False
+    return suggests_channels_last(shape, array.strides)
+
+
 def suggested(x: Any) -> memory_format:
     """The format that torch gives results computed from the tensor x."""
-    if suggests_channels_last(x.shape, x.stride()):
+    if lies_channels_last(x._array):
         return channels_last if x.ndim == 4 else channels_last_3d
     return contiguous_format

@@ -133,30 +133,21 @@ class Node:
     rules ask for to its value. `versions` remembers, for each saved tensor, its version counter and what it said.
     """
 
-    __slots__ = (
-        "__weakref__", "device", "edges", "hooks", "kind", "op", "outputs", "posthooks", "prehooks", "retain", "saved",
-        "seq", "shape", "versions",
-    )  # fmt: skip
-
-    edges: "tuple[Node | TensorBase | None, ...]"
-    hooks: list[Hook] | None
-    posthooks: list[Callable[..., Any]] | None
-    prehooks: list[Callable[..., Any]] | None
-    retain: "weakref.ref[Any] | None"
-    saved: Any
-    versions: list[tuple[list[int], int, str]]
+    outputs = 1
+    hooks: list[Hook] | None = None
+    posthooks: list[Callable[..., Any]] | None = None
+    prehooks: list[Callable[..., Any]] | None = None
+    retain: "weakref.ref[Any] | None" = None
+    shape: tuple[int, ...] = ()  # of the result, as `kind`, the array's dtype, and `device`
+    kind: Any = None
+    device: Any = None
 
     def __init__(self, op: Any, edges: "tuple[Node | TensorBase | None, ...]", saved: Any) -> None:
         self.op = op
         self.seq = next(_sequence)
         self.edges = edges
         self.saved = saved
-        self.versions = []
-        self.outputs = 1
-        self.hooks = self.posthooks = self.prehooks = self.retain = None
-        self.shape: tuple[int, ...] = ()  # of the result, as `kind`, the array's dtype, and `device`
-        self.kind: Any = None
-        self.device: Any = None
+        self.versions: list[tuple[list[int], int, str]] = []
 
     def name(self) -> str:
         """The operation's name in torch's style: "TanhBackward0"."""
@@ -232,7 +223,7 @@ class _Output:
     __name__ = "output"
 
     @staticmethod
-    def pullback(node: Node, g: Any) -> list[Any]:
+    def pullback(node: Node, g: Any, edges: Any) -> list[Any]:
         return [g]
 
 
@@ -278,8 +269,7 @@ class Primitive:
     The kernel's first argument is the array module; then come the inputs, positional (each a tensor, a Python number
     or None); parameters are keyword-only. A rule's argument names say what to save: `g` (always first), the name of
     an input, `<input>_shape`, `out`, a parameter, or `**p` for all parameters. A tensor is saved only if an input
-    whose rule needs it requires a gradient. A kernel given to `directly` may also ask for `further`, the outputs after
-    the first.
+    whose rule needs it requires a gradient.
 
     A kernel that returns a tuple has several outputs; its rules get a tuple `g`, None where no gradient came.
     """
@@ -298,7 +288,7 @@ class Primitive:
         self.rules: dict[int, tuple[Callable[..., Any], tuple[str, ...], bool]] = {}
         self.kernels: dict[int, tuple[Callable[..., Any], tuple[str, ...]]] = {}
         self.joint: tuple[Callable[..., Any], tuple[str, ...]] | None = None
-        self._plans: dict[tuple[bool, ...], tuple[tuple[int, ...], tuple[int, ...], tuple[str, ...]]] = {}
+        self._plans: dict[tuple[bool, ...], tuple[tuple[int, ...], tuple[int, ...], bool]] = {}
 
     def vjp(self, **rules: Callable[..., Any]) -> None:
         """Give the gradient rule of each named input."""
@@ -319,7 +309,7 @@ class Primitive:
     def directly(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
         """As `direct`, one kernel ``(xp, g, wanted, ...)`` for all inputs: it returns a gradient, or None, for each.
 
-        `wanted` has a bool per input.
+        `wanted` has a bool per input; an input that no rule of a wanted one asks for is None.
         """
         self.joint = kernel, self._needs_of(kernel)[1:]
         return kernel
@@ -400,62 +390,57 @@ class Primitive:
         )
 
     def _record(self, inputs: tuple[Any, ...], params: dict[str, Any], out: Any) -> None:
-        for x in inputs:
-            if isinstance(x, TensorBase) and (x._requires_grad or x._base is not None):
-                break
-        else:
+        edges: list[Any] = []
+        for position, x in enumerate(inputs):
+            concerned = isinstance(x, TensorBase) and (x._requires_grad or x._base is not None)
+            edges.append(edge_of(x) if concerned and position in self.rules else None)
+        if edges.count(None) == len(edges):
             return
-        rules = self.rules
-        if len(inputs) < len(self.inputs):  # optional ones left out
-            inputs += (None,) * (len(self.inputs) - len(inputs))
-        edges = [
-            edge_of(x) if isinstance(x, TensorBase) and position in rules else None for position, x in enumerate(inputs)
-        ]
+        several = isinstance(out, tuple)
+        if (out[0] if several else out)._array.dtype.kind not in _FLOATING:
+            return
+        missing = len(self.inputs) - len(inputs)
+        if missing:  # optional ones left out
+            inputs += (None,) * missing
+            edges += (None,) * missing
         wanted = tuple([edge is not None for edge in edges])
-        if True not in wanted:
-            return
-        first = out[0] if isinstance(out, tuple) else out
-        if first._array.dtype.kind not in _FLOATING:
-            return
         plan = self._plans.get(wanted)
         if plan is None:
             plan = self._plans[wanted] = self._plan(wanted)
-        saved_inputs, saved_shapes, saved_outputs = plan
-        if self.defaults:
-            params = {**self.defaults, **params}
-        node = record(self, tuple(edges), params, out)
+        saved_inputs, saved_shapes, saves_out = plan
+        saved = {**self.defaults, **params}
+        node = record(self, tuple(edges), saved, out)
+        versions = node.versions
         for position in saved_inputs:
-            x = inputs[position]
-            params[self.inputs[position]] = x
+            name, x = self.inputs[position], inputs[position]
+            saved[name] = x
             if isinstance(x, TensorBase):
                 if x._inference:
                     raise RuntimeError(
                         "Inference tensors cannot be saved for backward. To work around you can make a clone to get "
-                        f"a normal tensor and use it in autograd. (input {self.inputs[position]!r} of {self.__name__})"
+                        f"a normal tensor and use it in autograd. (input {name!r} of {self.__name__})"
                     )
-                node.versions.append((x._version_cell, x._version_cell[0], self.inputs[position]))
+                versions.append((x._version_cell, x._version_cell[0], name))
         for position in saved_shapes:
-            params[self.inputs[position] + "_shape"] = inputs[position]._array.shape
-        for name in saved_outputs:  # the arrays, not the tensors: a node that held its own output would be a cycle
-            several = isinstance(out, tuple)
-            kept = (out if name == "out" else out[1:]) if several else (out,)
-            params[name] = tuple([x._array for x in kept]) if several else out._array
-            node.device = first.device
-            for x in kept:
-                node.versions.append((x._version_cell, x._version_cell[0], "out"))
+            saved[self.inputs[position] + "_shape"] = inputs[position]._array.shape
+        if saves_out:  # the arrays, not the tensors: a node that held its own output would be a cycle
+            outputs = out if several else (out,)
+            saved["out"] = tuple([x._array for x in outputs]) if several else out._array
+            node.device = outputs[0].device
+            for x in outputs:
+                versions.append((x._version_cell, x._version_cell[0], "out"))
 
-    def _plan(self, wanted: tuple[bool, ...]) -> tuple[tuple[int, ...], tuple[int, ...], tuple[str, ...]]:
-        """What to save when the inputs marked in `wanted` need a gradient: inputs, shapes, outputs."""
-        names = {n for i, rule in self.rules.items() if i < len(wanted) and wanted[i] for n in rule[1]}
-        names.update(self.joint[1] if self.joint else ())
+    def _plan(self, wanted: tuple[bool, ...]) -> tuple[tuple[int, ...], tuple[int, ...], bool]:
+        """What to save when the inputs marked in `wanted` need a gradient: inputs, shapes, the result."""
+        names = {n for i, rule in self.rules.items() if wanted[i] for n in rule[1]}
         inputs = tuple(i for i, name in enumerate(self.inputs) if name in names)
         shapes = tuple(i for i, name in enumerate(self.inputs) if name + "_shape" in names)
-        return inputs, shapes, tuple(name for name in ("out", "further") if name in names)
+        return inputs, shapes, "out" in names
 
-    def pullback(self, node: Node, g: Any) -> list[Any]:
-        """The gradient for each edge of `node`, given that of its result."""
+    def pullback(self, node: Node, g: Any, edges: tuple[Any, ...]) -> list[Any]:
+        """The gradient for each of the `edges` of `node` that is not None, given that of its result."""
         if (self.kernels or self.joint) and not mode.grad:
-            found = self._pull_arrays(node, g)
+            found = self._pull_arrays(node, g, edges)
             if found is not None:
                 return found
         saved = node.saved
@@ -467,7 +452,7 @@ class Primitive:
                 out = rewrap(out, node)
             saved = {**saved, "out": out}
         gradients: list[Any] = []
-        for position, edge in enumerate(node.edges):
+        for position, edge in enumerate(edges):
             if edge is None:
                 gradients.append(None)
                 continue
@@ -476,32 +461,34 @@ class Primitive:
             gradients.append(rule(g, *[saved[n] for n in needs], **rest))
         return gradients
 
-    def _pull_arrays(self, node: Node, g: Any) -> list[Any] | None:
+    def _pull_arrays(self, node: Node, g: Any, edges: tuple[Any, ...]) -> list[Any] | None:
         """The gradients by the kernels on bare arrays; None where an input that needs a gradient has none."""
-        first, *others = g if isinstance(g, tuple) else (g,)
-        if first is None or any(x is not None for x in others):
-            return None  # kernels know of a call's first output only
-        array = first._array
+        if isinstance(g, tuple):
+            return None
+        array, device = g._array, g.device
         if array.dtype.kind != "f" or array.itemsize < 4:
             return None  # half types round after every operation
-        device, xp = first.device, first.device.xp
-        bare = {name: x._array if isinstance(x, TensorBase) else x for name, x in node.saved.items()}
+        xp, saved = device.xp, node.saved
         if self.joint is not None:
             kernel, needs = self.joint
-            wanted = tuple([edge is not None for edge in node.edges])
-            found = mode.quiet.run(kernel, xp, array, wanted, *[bare[n] for n in needs])
+            wanted = tuple([edge is not None for edge in edges])
+            found = mode.quiet.run(kernel, xp, array, wanted, *[_bare(saved.get(n)) for n in needs])
             return [wrap(x, device) if want else None for x, want in zip(found, wanted, strict=False)]
         gradients: list[Any] = []
-        for position, edge in enumerate(node.edges):
+        for position, edge in enumerate(edges):
             if edge is None:
                 gradients.append(None)
                 continue
             if position not in self.kernels:
                 return None
             kernel, needs = self.kernels[position]
-            share = mode.quiet.run(kernel, xp, array, *[bare[n] for n in needs])
+            share = mode.quiet.run(kernel, xp, array, *[_bare(saved[n]) for n in needs])
             gradients.append(wrap(share if isinstance(share, xp.ndarray) else xp.asarray(share), device))
         return gradients
+
+
+def _bare(value: Any) -> Any:
+    return value._array if isinstance(value, TensorBase) else value
 
 
 class View(Primitive):
@@ -525,15 +512,20 @@ def mark_view(out: Any, of: TensorBase) -> None:
 # --- backward -----------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def set_grad(recording: bool) -> Iterator[None]:
+class set_grad:
     """Record, or not, inside a ``with`` block."""
-    before = mode.grad
-    mode.grad = recording
-    try:
-        yield
-    finally:
-        mode.grad = before
+
+    __slots__ = ("_before", "_recording")
+
+    def __init__(self, recording: bool) -> None:
+        self._recording = recording
+
+    def __enter__(self) -> None:
+        self._before = mode.grad
+        mode.grad = self._recording
+
+    def __exit__(self, *_: object) -> None:
+        mode.grad = self._before
 
 
 def run_backward(
@@ -584,10 +576,12 @@ def run_backward(
                 if id(node) in captured:
                     captured[id(node)] = g
             edges = node.edges
-            if useful is not None and not any(id(edge) in useful for edge in edges if edge is not None):
-                continue
-            for edge, share in zip(edges, _pull(node, g), strict=False):
-                if edge is None or share is None or (useful is not None and id(edge) not in useful):
+            if useful is not None:
+                edges = tuple([edge if id(edge) in useful else None for edge in edges])
+                if edges.count(None) == len(edges):
+                    continue
+            for edge, share in zip(edges, _pull(node, g, edges), strict=False):
+                if edge is None or share is None:
                     continue
                 if node.op is _output:
                     _deposit(pending, heap, node, share)
@@ -616,8 +610,11 @@ FREED = (
 )
 
 
-def _pull(node: Node, g: Any) -> Iterable[Any]:
-    """Run one node's rules, between its own hooks, after the checks that make its saved tensors safe to use."""
+def _pull(node: Node, g: Any, edges: tuple[Any, ...]) -> Iterable[Any]:
+    """Run one node's rules for the edges that are not None, between its own hooks.
+
+    Before that it is checked that what was saved is still what it was.
+    """
     if node.saved is None:
         raise RuntimeError(FREED)
     for cell, version, name in node.versions:
@@ -632,7 +629,7 @@ def _pull(node: Node, g: Any) -> Iterable[Any]:
         replaced = hook(g if isinstance(g, tuple) else (g,))
         if replaced is not None:
             g = replaced if node.outputs > 1 or not isinstance(replaced, tuple) else replaced[0]
-    shares = node.op.pullback(node, tuple(g) if isinstance(g, list) else g)
+    shares = node.op.pullback(node, tuple(g) if isinstance(g, list) else g, edges)
     for hook in tuple(node.posthooks) if node.posthooks else ():
         replaced = hook(tuple(shares), g if isinstance(g, tuple) else (g,))
         if replaced is not None:

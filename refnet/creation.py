@@ -11,7 +11,9 @@ from refnet._device import device as Device
 from refnet._device import to_numpy
 from refnet._memory_format import ORDER, contiguous_format, memory_format, preserve_format
 from refnet._ops._dims import sizes_of
+from refnet._ops.diagonal import triangle_positions
 from refnet._ops.pointwise import write_out
+from refnet._ops.resize import span
 from refnet._tape import TensorBase
 from refnet.tensor import Tensor
 
@@ -186,7 +188,8 @@ def full(
     _check_sizes(size)
     if isinstance(fill_value, TensorBase):
         fill_value = fill_value.item()  # type: ignore[attr-defined]
-    return _make(numpy.full(size, fill_value, _type(dtype, _dtype.of_scalar(fill_value))), device, requires_grad, out)
+    kind = _type(dtype, _dtype.of_scalar(fill_value))
+    return _make(numpy.full(size, numpy.asarray(fill_value).astype(kind)), device, requires_grad, out)
 
 
 def _check_sizes(size: tuple[int, ...]) -> None:
@@ -283,7 +286,10 @@ def arange(
     """
     if end is None:
         start, end = 0, start
-    check(step != 0, lambda: "step must be nonzero")
+    dtype = dtype if out is None else out.dtype
+    if dtype is not None and not dtype.is_floating_point and (out is not None or dtype is _dtype.int64):
+        start, end, step = int(start), int(end), int(step)  # the result's type takes the bounds first
+    check(step != 0, lambda: "step must be nonzero", RuntimeError if out is None else ValueError)
     check(math.isfinite(start) and math.isfinite(end), lambda: f"unsupported range: {start} -> {end}")
     check(
         (step > 0 and end >= start) or (step < 0 and end <= start),
@@ -294,6 +300,8 @@ def arange(
         None if any(isinstance(v, float | numpy.floating) for v in (start, end, step)) else _dtype.int64,
     )
     count = math.ceil((end - start) / step)
+    if kind.kind in "iu":
+        start, step = int(start), int(step)
     compute = "int64" if all(isinstance(v, int) for v in (start, end, step)) else "float64"
     return _make((start + numpy.arange(count, dtype=compute) * step).astype(kind), device, requires_grad, out)
 
@@ -309,29 +317,60 @@ def linspace(
     out: Any = None,
 ) -> Any:
     """`steps` numbers evenly spaced from start to end, both included."""
-    check(steps >= 0, lambda: "number of steps must be non-negative")
+    start, end = _ends(start, end, steps, "linspace")
     kind = _type(dtype)
-    return _make(_linspace(float(start), float(end), steps, kind), device, requires_grad, out)
+    return _make(_evenly(start, end, steps, kind).astype(kind), device, requires_grad, out)
 
 
-def _linspace(start: float, end: float, steps: int, kind: Any) -> Any:
-    """Counted from the nearer end, in the result's own precision, as torch does."""
+def _ends(start: Any, end: Any, steps: Any, name: str) -> tuple[float, float]:
+    """Two numbers or 0-d tensors as numbers, and torch's errors for others and for a bad number of steps."""
+    base = "float base = 10.0, " if name == "logspace" else ""
+    check(
+        hasattr(steps, "__index__"),
+        lambda: (
+            f"{name}() received an invalid combination of arguments - got "
+            f"({type(start).__name__}, {type(end).__name__}, {type(steps).__name__}), but expected (Number start, Number "
+            f"end, int steps, {base}*, Tensor out = None, torch.dtype dtype = None, torch.layout layout = None, "
+            "torch.device device = None, bool pin_memory = False, bool requires_grad = False)"
+        ),
+        TypeError,
+    )
+    tensors = [(what, x.ndim) for what, x in (("start", start), ("end", end)) if isinstance(x, Tensor)]
+    check(
+        all(ndim == 0 for _, ndim in tensors),
+        lambda: (
+            f"{name} only supports 0-dimensional start and end tensors, but got "
+            f"{' and '.join(f'{what} with {ndim} dimension(s)' for what, ndim in tensors)}."
+        ),
+    )
+    check(steps >= 0, lambda: f"number of steps must be non-negative, got {steps}")
+    return float(start), float(end)
+
+
+def _evenly(start: float, end: float, steps: int, kind: Any) -> Any:
+    """Counted from the nearer end, in the precision of numpy type `kind`, as torch does; integers as float64."""
+    compute: Any = _dtype.opmath(kind)
+    if kind.kind in "iu":
+        start, end = (int(numpy.asarray(int(bound)).astype(kind)) for bound in (start, end))
+        compute = numpy.dtype("float64")
     if steps == 1:
-        return numpy.array([start]).astype(kind)
-    compute = numpy.float64 if kind.kind in "iu" else _dtype.opmath(kind)
+        return numpy.array([start])
     first, last = numpy.asarray(start, compute), numpy.asarray(end, compute)
-    step = numpy.float64((last - first) / numpy.asarray(max(steps - 1, 1), compute))
-    i = numpy.arange(steps)
-    # Product and sum are rounded once (a fused multiply-add): in float64 the float32 product is exact.
+    step = numpy.asarray((last - first) / numpy.asarray(max(steps - 1, 1), compute))
+    # Product and sum are rounded once (a fused multiply-add): the wider type holds the product exactly.
+    wide: Any = numpy.float64 if compute.itemsize < 8 else numpy.longdouble
+    i: Any = numpy.arange(steps, dtype=wide)
     from_start, from_end = first + step * i, last - step * (steps - 1 - i)
-    return numpy.where(i < steps // 2, from_start, from_end).astype(kind)
+    return numpy.where(i < steps // 2, from_start, from_end).astype(compute)
 
 
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, **options: Any) -> Any:
     """base raised to `steps` numbers evenly spaced from start to end."""
-    dtype = options.pop("dtype", None)
-    powers = numpy.power(base, _linspace(float(start), float(end), steps, numpy.dtype("float64")))
-    return _make(powers.astype(_type(dtype)), options.pop("device", None), options.pop("requires_grad", False))
+    start, end = _ends(start, end, steps, "logspace")
+    kind = _type(options.pop("dtype", None))
+    exponents = _evenly(start, end, steps, kind if kind.kind in "iu" else numpy.dtype("float64"))
+    powers = numpy.power(base, exponents).astype(kind)
+    return _make(powers, options.pop("device", None), options.pop("requires_grad", False), options.pop("out", None))
 
 
 def eye(
@@ -347,3 +386,77 @@ def eye(
     check(n >= 0, lambda: f"n must be greater or equal to 0, got {n}")
     check(m is None or m >= 0, lambda: f"m must be greater or equal to 0, got {m}")
     return _make(numpy.eye(n, m, dtype=_type(dtype)), device, requires_grad, out)
+
+
+def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+    """A 0-d tensor of one number, of the default dtype unless told otherwise.
+
+    >>> scalar_tensor(3)
+    tensor(3.)
+    """
+    return _make(numpy.asarray(s).astype(_type(dtype)), device, requires_grad)
+
+
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = _dtype.int64, device: Any = None) -> Any:
+    """Where the elements of the lower triangle of a (row, col) matrix are: their rows, then their columns.
+
+    >>> tril_indices(2, 2)
+    tensor([[0, 1, 1],
+            [0, 0, 1]])
+    """
+    kind = _dtype.check_dtype(dtype, "tril_indices")
+    return _make(triangle_positions(numpy, row, col, offset, kind, upper=False), device, False)
+
+
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = _dtype.int64, device: Any = None) -> Any:
+    """Where the elements of the upper triangle of a (row, col) matrix are: their rows, then their columns.
+
+    >>> triu_indices(2, 2)
+    tensor([[0, 0, 1],
+            [0, 1, 1]])
+    """
+    kind = _dtype.check_dtype(dtype, "triu_indices")
+    return _make(triangle_positions(numpy, row, col, offset, kind, upper=True), device, False)
+
+
+# --- of given strides ---------------------------------------------------------------------------------------------
+
+
+def empty_strided(size: Any, stride: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+    """A tensor of the given size and strides, in elements; its values are whatever the memory held.
+
+    >>> empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
+    """
+    memory = empty(span(size, stride), dtype=dtype, device=device)
+    return memory.as_strided(tuple(size), tuple(stride)).detach().requires_grad_(requires_grad)
+
+
+def empty_permuted(
+    size: Any, physical_layout: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Any:
+    """A tensor of the given size that lies in memory densely, its dimensions from the outermost to the innermost.
+
+    >>> empty_permuted((2, 3, 4), (0, 2, 1)).stride()
+    (12, 1, 3)
+    """
+    size, layout = tuple(size), tuple(physical_layout)
+    check(
+        len(layout) == len(size),
+        lambda: (
+            f"Number of dimensions in the tensor input does not match the length of the physical layout; i.e. len(size) = "
+            f"{len(size)} is not equal to len(physical_layout) = {len(layout)}"
+        ),
+    )
+    for d in layout:
+        check(
+            0 <= d < len(size) and layout.count(d) == 1,
+            lambda d=d: (
+                f"Dimension out of range (expected to be between 0 and {len(size) - 1}, but got {d})."  # type: ignore[misc]
+                if not 0 <= d < len(size)
+                else "Duplicate dim not allowed"
+            ),
+        )
+    memory = empty(tuple(size[d] for d in layout), dtype=dtype, device=device)
+    back = tuple(layout.index(d) for d in range(len(size)))
+    return memory.permute(back).detach().requires_grad_(requires_grad)

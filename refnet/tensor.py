@@ -12,12 +12,49 @@ from refnet._check import check
 from refnet._device import Array, address, cpu, device, storage, to_numpy
 from refnet._inplace import fill, in_place, update
 from refnet._memory_format import NDIM, ORDER, contiguous_format, memory_format, preserve_format
-from refnet._ops import getitem, pointwise, reduce, special
+from refnet._ops import (
+    bessel,
+    closeness,
+    copies,
+    determinant,
+    differences,
+    entropy,
+    floating_point,
+    gamma,
+    getitem,
+    masks,
+    matrix_function,
+    matrix_norm,
+    order_statistics,
+    pointwise,
+    pseudoinverse,
+    rearrange,
+    rectifier,
+    reduce,
+    replaced,
+    resize,
+    scan,
+    search,
+    signs,
+    special,
+    spectral,
+    statistics,
+    windows,
+)
+from refnet._ops import cholesky as factors
+from refnet._ops import diagonal as diagonals
 from refnet._ops import index as positions
+from refnet._ops import lu as packed
 from refnet._ops import matmul as products
+from refnet._ops import products as moreproducts
+from refnet._ops import qr as orthogonal
+from refnet._ops import scatter_reduce as reducing
 from refnet._ops import shape as shapes
 from refnet._ops import softmax as stable
+from refnet._ops import solve as systems
 from refnet._ops import sort as sorting
+from refnet._ops import split as pieces
+from refnet._ops import unique as distinct
 from refnet._ops._dims import dim_of, infer_shape, sizes_of
 from refnet._tape import RemovableHandle, TensorBase
 from refnet.random import functions as draws
@@ -70,6 +107,11 @@ def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
     """The operator of the right operand: `2 - x`."""
 
     def operator(self: Any, other: Any) -> Any:
+        check(
+            isinstance(self, TensorBase),
+            lambda: f"a descriptor of 'Tensor' objects doesn't apply to a '{type(self).__name__}' object",
+            TypeError,
+        )
         return function(_operand(other), self) if isinstance(other, _Operand) else NotImplemented
 
     return operator
@@ -464,41 +506,57 @@ class Tensor(TensorBase):
         """Converted to the dtype of `other`."""
         return self.to(other.dtype)
 
-    def double(self) -> Any:
+    def double(self, memory_format: memory_format = preserve_format) -> Any:
         """As float64."""
-        return self.to(_dtype.float64)
+        return self.to(_dtype.float64, memory_format=memory_format)
 
-    def float(self) -> Any:
+    def float(self, memory_format: memory_format = preserve_format) -> Any:
         """As float32."""
-        return self.to(_dtype.float32)
+        return self.to(_dtype.float32, memory_format=memory_format)
 
-    def half(self) -> Any:
+    def half(self, memory_format: memory_format = preserve_format) -> Any:
         """As float16."""
-        return self.to(_dtype.float16)
+        return self.to(_dtype.float16, memory_format=memory_format)
 
-    def bfloat16(self) -> Any:
+    def bfloat16(self, memory_format: memory_format = preserve_format) -> Any:
         """As bfloat16."""
-        return self.to(_dtype.bfloat16)
+        return self.to(_dtype.bfloat16, memory_format=memory_format)
 
-    def long(self) -> Any:
+    def long(self, memory_format: memory_format = preserve_format) -> Any:
         """As int64."""
-        return self.to(_dtype.int64)
+        return self.to(_dtype.int64, memory_format=memory_format)
 
-    def int(self) -> Any:
+    def int(self, memory_format: memory_format = preserve_format) -> Any:
         """As int32."""
-        return self.to(_dtype.int32)
+        return self.to(_dtype.int32, memory_format=memory_format)
 
-    def short(self) -> Any:
+    def short(self, memory_format: memory_format = preserve_format) -> Any:
         """As int16."""
-        return self.to(_dtype.int16)
+        return self.to(_dtype.int16, memory_format=memory_format)
 
-    def byte(self) -> Any:
+    def byte(self, memory_format: memory_format = preserve_format) -> Any:
         """As uint8."""
-        return self.to(_dtype.uint8)
+        return self.to(_dtype.uint8, memory_format=memory_format)
 
-    def bool(self) -> Any:
+    def char(self, memory_format: memory_format = preserve_format) -> Any:
+        """As int8."""
+        return self.to(_dtype.int8, memory_format=memory_format)
+
+    def chalf(self) -> Any:
+        """Refused: there are no complex tensors."""
+        return signs.no_complex("chalf")
+
+    def cfloat(self, memory_format: memory_format = preserve_format) -> Any:
+        """Refused: there are no complex tensors."""
+        return signs.no_complex("cfloat")
+
+    def cdouble(self, memory_format: memory_format = preserve_format) -> Any:
+        """Refused: there are no complex tensors."""
+        return signs.no_complex("cdouble")
+
+    def bool(self, memory_format: memory_format = preserve_format) -> Any:
         """As bool: whether not 0."""
-        return self.to(_dtype.bool_)
+        return self.to(_dtype.bool_, memory_format=memory_format)
 
     def cpu(self) -> Any:
         """On the CPU."""
@@ -544,6 +602,10 @@ class Tensor(TensorBase):
     def new_empty(self, *size: Any, **options: Any) -> Any:
         """A tensor of the given size, of this dtype and device, with zeros in it."""
         return self.new_full(sizes_of(size, "new_empty"), 0, **options)
+
+    def new_empty_strided(self, size: Any, stride: Any, **options: Any) -> Any:
+        """A tensor of the given size and strides (in elements), of this dtype and device, with zeros in it."""
+        return self.new_full((resize.span(size, stride),), 0, **options).as_strided(tuple(size), tuple(stride))
 
     def new_tensor(
         self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False
@@ -642,10 +704,10 @@ class Tensor(TensorBase):
 
     # --- operators ------------------------------------------------------------------------------------------------
 
-    __add__ = __radd__ = _binary(pointwise.add)
+    __add__, __radd__ = _binary(pointwise.add), _reflected(pointwise.add)
     __sub__ = _binary(pointwise.sub)
     __rsub__ = _reflected(pointwise.sub)
-    __mul__ = __rmul__ = _binary(pointwise.mul)
+    __mul__, __rmul__ = _binary(pointwise.mul), _reflected(pointwise.mul)
     __truediv__ = _binary(pointwise.true_divide)
     __rtruediv__ = _reflected(pointwise.true_divide)
     __floordiv__ = _binary(pointwise.floor_divide)
@@ -656,14 +718,17 @@ class Tensor(TensorBase):
     __rpow__ = _reflected(pointwise.power)
     __matmul__ = _binary(products.matmul)
     __rmatmul__ = _reflected(products.matmul)
-    __and__ = __rand__ = _binary(pointwise.bitwise_and)
-    __or__ = __ror__ = _binary(pointwise.bitwise_or)
-    __xor__ = __rxor__ = _binary(pointwise.bitwise_xor)
+    __and__, __rand__ = _binary(pointwise.bitwise_and), _reflected(pointwise.bitwise_and)
+    __or__, __ror__ = _binary(pointwise.bitwise_or), _reflected(pointwise.bitwise_or)
+    __xor__, __rxor__ = _binary(pointwise.bitwise_xor), _reflected(pointwise.bitwise_xor)
     __lshift__ = _binary(pointwise.bitwise_left_shift)
     __rshift__ = _binary(pointwise.bitwise_right_shift)
     __invert__ = pointwise.bitwise_not
     __neg__ = pointwise.neg
     __abs__ = pointwise.abs
+
+    def __rdiv__(self, other: Any) -> Any:
+        return self.reciprocal() * other
 
     def __pos__(self) -> Any:
         return self
@@ -737,9 +802,45 @@ class Tensor(TensorBase):
     tanh, tanh_ = pointwise.tanh, in_place(pointwise.tanh)
     sigmoid, sigmoid_ = pointwise.sigmoid, in_place(pointwise.sigmoid)
     relu, relu_ = pointwise.relu, in_place(pointwise.relu)
+    prelu, hardshrink = rectifier.prelu, rectifier.hardshrink
     erf, erf_ = special.erf, in_place(special.erf)
     erfc, erfc_ = special.erfc, in_place(special.erfc)
     erfinv, erfinv_ = special.erfinv, in_place(special.erfinv)
+    sinc, sinc_ = special.sinc, in_place(special.sinc)
+    i0, i0_ = bessel.i0, in_place(bessel.i0)
+    lgamma, lgamma_ = gamma.lgamma, in_place(gamma.lgamma)
+    digamma, digamma_ = gamma.digamma, in_place(gamma.digamma)
+    mvlgamma, mvlgamma_ = gamma.mvlgamma, in_place(gamma.mvlgamma)
+    igamma, igamma_ = gamma.igamma, in_place(gamma.igamma)
+    igammac, igammac_ = gamma.igammac, in_place(gamma.igammac)
+    xlogy, xlogy_ = entropy.xlogy, in_place(entropy.xlogy)
+    logaddexp2, angle = entropy.logaddexp2, signs.angle
+    sgn, sgn_ = signs.sgn, in_place(signs.sgn)
+    copysign, copysign_ = signs.copysign, in_place(signs.copysign)
+    heaviside, heaviside_ = signs.heaviside, in_place(signs.heaviside)
+    isposinf, isneginf, isreal = signs.isposinf, signs.isneginf, signs.isreal
+    conj, conj_physical, resolve_conj, resolve_neg = (
+        signs.conj,
+        signs.conj_physical,
+        signs.resolve_conj,
+        signs.resolve_neg,
+    )
+    real, imag = property(signs.real), property(signs.imag)
+    frexp, gcd, lcm = floating_point.frexp, floating_point.gcd, floating_point.lcm
+    gcd_, lcm_ = in_place(floating_point.gcd), in_place(floating_point.lcm)
+    nextafter, nextafter_ = floating_point.nextafter, in_place(floating_point.nextafter)
+    ldexp, ldexp_ = floating_point.ldexp, in_place(floating_point.ldexp)
+    float_power, float_power_ = floating_point.float_power, in_place(floating_point.float_power)
+
+    def polygamma(self, n: builtins.int) -> Any:
+        """The n-th derivative of digamma(self), n >= 0."""
+        return gamma.polygamma(n, self)
+
+    def polygamma_(self, n: builtins.int) -> Self:
+        """The n-th derivative of digamma(self), written into self."""
+        update(self, lambda x: gamma.polygamma(n, x))
+        return self
+
     softmax, log_softmax = stable.softmax, stable.log_softmax
     maximum, minimum = pointwise.maximum, pointwise.minimum
     clamp, clamp_ = pointwise.clamp, in_place(pointwise.clamp)
@@ -816,6 +917,23 @@ class Tensor(TensorBase):
         shapes.chunk,
     )
     as_strided, roll, triu, tril = shapes.as_strided, shapes.roll, shapes.triu, shapes.tril
+    swapdims_ = swapaxes_ = transpose_
+    fliplr, flipud, rot90 = rearrange.fliplr, rearrange.flipud, rearrange.rot90
+    repeat_interleave = rearrange.repeat_interleave
+    diag, diag_embed, diagflat = diagonals.diag, diagonals.diag_embed, diagonals.diagflat
+    diagonal, trace = diagonals.diagonal, diagonals.trace
+    triu_, tril_ = in_place(shapes.triu), in_place(shapes.tril)
+    split_with_sizes, unsafe_split, unsafe_chunk = pieces.split_with_sizes, pieces.unsafe_split, pieces.unsafe_chunk
+    hsplit, vsplit, dsplit = pieces.hsplit, pieces.vsplit, pieces.dsplit
+    tensor_split = pieces.tensor_split
+    unfold, narrow_copy = windows.unfold, copies.narrow_copy
+    diagonal_scatter, select_scatter = replaced.diagonal_scatter, replaced.select_scatter
+    slice_scatter, as_strided_scatter = replaced.slice_scatter, replaced.as_strided_scatter
+    resize_, resize_as_ = resize.resize_, resize.resize_as_
+
+    def t_(self) -> Any:
+        """Transpose a matrix in place."""
+        return _restride(self, shapes.t(self))
 
     def expand_as(self, other: "Tensor") -> Any:
         """Expanded to the shape of `other`."""
@@ -835,17 +953,34 @@ class Tensor(TensorBase):
         )
         return shapes.transpose(self, -2, -1)
 
+    @property
+    def H(self) -> Any:
+        """The transpose of a matrix: numbers are real."""
+        check(
+            self.ndim in (0, 2),
+            lambda: f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor.",
+        )
+        return shapes.transpose(self, 0, 1) if self.ndim else shapes.permute(self, ())
+
+    @property
+    def mH(self) -> Any:
+        """The last two dimensions exchanged: numbers are real."""
+        check(
+            self.ndim >= 2,
+            lambda: f"tensor.mH is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.",
+        )
+        return shapes.transpose(self, -2, -1)
+
+    def adjoint(self) -> Any:
+        """The last two dimensions exchanged: numbers are real."""
+        return self.mH
+
     # --- reductions and products ------------------------------------------------------------------------------------
 
     sum, mean, prod, var, std = reduce.sum, reduce.mean, reduce.prod, reduce.var, reduce.std
     max, min, amax, amin = reduce.max, reduce.min, reduce.amax, reduce.amin
     argmax, argmin, all, any = reduce.argmax, reduce.argmin, reduce.all, reduce.any
-    cumsum, logsumexp, norm, count_nonzero = (
-        reduce.cumsum,
-        reduce.logsumexp,
-        reduce.norm,
-        reduce.count_nonzero,
-    )
+    cumsum, logsumexp, count_nonzero = reduce.cumsum, reduce.logsumexp, reduce.count_nonzero
     sum_to_size = _dims_method(reduce.sum_to_size, "sum_to_size")
     matmul, mm, bmm, mv, dot, outer = (
         products.matmul,
@@ -856,7 +991,26 @@ class Tensor(TensorBase):
         products.outer,
     )
     addmm, addmv, baddbmm = products.addmm, products.addmv, products.baddbmm
+    inner, kron, vdot, cross = moreproducts.inner, moreproducts.kron, moreproducts.vdot, moreproducts.legacy_cross
+    addr, addr_ = moreproducts.addr, in_place(moreproducts.addr)
+    addbmm, addbmm_ = moreproducts.addbmm, in_place(moreproducts.addbmm)
+    det, logdet, slogdet = determinant.det, determinant.logdet, determinant.legacy_slogdet
+    inverse, pinverse, triangular_solve = systems.inverse, pseudoinverse.pinverse, systems.triangular_solve
+    cholesky_solve, cholesky_inverse = factors.cholesky_solve, factors.cholesky_inverse
+    cholesky, lu, qr, svd = factors.legacy_cholesky, packed.legacy_lu, orthogonal.legacy_qr, spectral.legacy_svd
+    lu_solve = packed.legacy_lu_solve
+    matrix_power, matrix_exp = matrix_function.matrix_power, matrix_function.matrix_exp
+    norm = matrix_norm.legacy_norm
     nansum, cumprod, aminmax = reduce.nansum, reduce.cumprod, reduce.aminmax
+    cumsum_, cumprod_ = in_place(reduce.cumsum), in_place(reduce.cumprod)
+    cummax, cummin, logcumsumexp = scan.cummax, scan.cummin, scan.logcumsumexp
+    diff, nanmean, dist = differences.diff, statistics.nanmean, statistics.dist
+    cov, corrcoef = statistics.cov, statistics.corrcoef
+    renorm, renorm_ = statistics.renorm, in_place(statistics.renorm)
+    median, nanmedian = order_statistics.median, order_statistics.nanmedian
+    kthvalue, mode = order_statistics.kthvalue, order_statistics.mode
+    quantile, nanquantile = order_statistics.quantile, order_statistics.nanquantile
+    equal, isclose, allclose = closeness.equal, closeness.isclose, closeness.allclose
 
     # --- by position ------------------------------------------------------------------------------------------------
 
@@ -875,7 +1029,17 @@ class Tensor(TensorBase):
     index_put, index_put_ = positions.index_put, in_place(positions.index_put)
     masked_fill, masked_fill_ = positions.masked_fill, in_place(positions.masked_fill)
     masked_scatter, masked_scatter_ = positions.masked_scatter, in_place(positions.masked_scatter)
-    sort, argsort, topk = sorting.sort, sorting.argsort, sorting.topk
+    sort, argsort, topk, msort = sorting.sort, sorting.argsort, sorting.topk, sorting.msort
+    put, put_ = positions.put_along, in_place(positions.put_along)
+    argwhere, nonzero_static = masks.argwhere, masks.nonzero_static
+    scatter_reduce, scatter_reduce_ = reducing.scatter_reduce, in_place(reducing.scatter_reduce)
+    index_reduce, index_reduce_ = reducing.index_reduce, in_place(reducing.index_reduce)
+    bincount, histc, bucketize = search.bincount, search.histc, search.bucketize
+    unique, unique_consecutive = distinct.unique, distinct.unique_consecutive
+
+    def isin(self, test_elements: Any, *, assume_unique: builtins.bool = False, invert: builtins.bool = False) -> Any:
+        """Whether each element is among test_elements."""
+        return search.isin(self, test_elements, assume_unique=assume_unique, invert=invert)
 
     def copy_(self, src: Any, non_blocking: Any = False) -> Self:
         """Write the values of `src`, broadcast and converted, into self; gradients go to `src`."""

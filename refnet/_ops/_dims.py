@@ -10,7 +10,11 @@ Shape = tuple[int, ...]
 
 def dim_of(dim: Any, ndim: int) -> int:
     """A dimension counted from either end, as an index from the front; torch's IndexError when out of range."""
-    check(hasattr(dim, "__index__"), lambda: f"argument 'dim' must be int, not {type(dim).__name__}", TypeError)
+    check(
+        hasattr(dim, "__index__") and not isinstance(dim, bool),
+        lambda: f"argument 'dim' must be int, not {type(dim).__name__}",
+        TypeError,
+    )
     dim = dim.__index__()
     size = max(ndim, 1)  # a 0-d tensor takes dim 0 and -1
     check(

@@ -6,11 +6,25 @@ At a kink each has the gradient of torch: that of the branch the comparison in i
 import math
 from typing import Any
 
-from refnet._ops._error_function import erfc
-from refnet._ops.pointwise import Pointwise, by_blocks, exp, sigmoid, tanh, where
-from refnet._ops.special import ndtr, widened
+from refnet._check import check
+from refnet._ops._error_function import normal_distribution
+from refnet._ops._pointwise import Pointwise, by_blocks, rectified, rounded_once, zeroed
+from refnet._ops.exponential import exp, sigmoid, tanh
+from refnet._ops.piecewise import where
+from refnet._ops.special import ndtr
 
 Array = Any
+
+
+@Pointwise
+def relu(xp: Any, x: Array) -> Array:
+    """out = max(x, 0), nan kept        dL/dx = 0 where out <= 0, else g (0 at exactly 0, also for g = inf)"""
+    check(x.dtype.kind != "b", lambda: "Boolean inputs not supported for relu")
+    return rectified(xp, x)
+
+
+relu.vjp(x=lambda g, out: where(out <= 0, 0, g))
+relu.direct(x=lambda xp, g, out: by_blocks(xp, lambda g, out: zeroed(xp, g, out <= 0), g, out))
 
 
 @Pointwise
@@ -51,8 +65,10 @@ def elu(xp: Any, x: Array, *, alpha: float, scale: float, input_scale: float) ->
 
 
 elu.vjp(
-    x=lambda g, x, alpha, scale, input_scale: where(
-        x > 0, g * scale, g * (exp(x * input_scale) * (scale * alpha * input_scale))
+    x=rounded_once(
+        lambda g, x, alpha, scale, input_scale: where(
+            x > 0, g * scale, g * (exp(x * input_scale) * (scale * alpha * input_scale))
+        )
     )
 )
 
@@ -67,7 +83,19 @@ def logistic(xp: Any, x: Array) -> Array:
     return xp.where(x < 0, small, x.dtype.type(1)) / (small + 1)
 
 
-logistic.vjp(x=lambda g, x, out: g * (out * logistic(-x)))
+logistic.vjp(x=rounded_once(lambda g, x, out: g * (out * logistic(-x))))
+
+
+@Pointwise
+def gated(xp: Any, x: Array, gate: Array) -> Array:
+    """out = x logistic(gate)        dL/dx = g logistic(gate)        dL/dgate = g x logistic(gate) logistic(-gate)"""
+    return x * logistic.forward(xp, gate)
+
+
+gated.vjp(
+    x=rounded_once(lambda g, gate: g * logistic(gate)),
+    gate=rounded_once(lambda g, x, gate: g * x * (logistic(gate) * logistic(-gate))),
+)
 
 
 @Pointwise
@@ -77,7 +105,7 @@ def softplus(xp: Any, x: Array, *, beta: float, limit: float) -> Array:
     return xp.where(scaled > limit, x, xp.log1p(xp.exp(scaled)) / x.dtype.type(beta))
 
 
-softplus.vjp(x=lambda g, x, beta, limit: where(x * beta > limit, g, g * logistic(x * beta)))
+softplus.vjp(x=rounded_once(lambda g, x, beta, limit: where(x * beta > limit, g, g * logistic(x * beta))))
 
 
 @Pointwise
@@ -87,7 +115,7 @@ def log_sigmoid(xp: Any, x: Array) -> Array:
     return xp.array(out, order="C")  # torch's is row-major whatever the input
 
 
-log_sigmoid.vjp(x=lambda g, x: g * logistic(-x))
+log_sigmoid.vjp(x=rounded_once(lambda g, x: g * logistic(-x)))
 
 
 @Pointwise
@@ -96,6 +124,7 @@ def silu(xp: Any, x: Array) -> Array:
     return x / (xp.exp(-x) + 1)
 
 
+@rounded_once
 def _silu_rule(g: Any, x: Any) -> Any:
     s = sigmoid(x)
     return g * (s * (x * sigmoid(-x) + 1))
@@ -152,7 +181,7 @@ def hardsigmoid(xp: Any, x: Array) -> Array:
     return xp.minimum(xp.maximum(x + 3, x.dtype.type(0)), x.dtype.type(6)) / 6
 
 
-hardsigmoid.vjp(x=lambda g, x: where((x > -3) & (x < 3), g * _SIXTH, 0))
+hardsigmoid.vjp(x=rounded_once(lambda g, x: where((x > -3) & (x < 3), g * _SIXTH, 0)))
 
 
 @Pointwise
@@ -161,7 +190,7 @@ def hardswish(xp: Any, x: Array) -> Array:
     return x * xp.minimum(xp.maximum(x + 3, x.dtype.type(0)), x.dtype.type(6)) / 6
 
 
-hardswish.vjp(x=lambda g, x: where(x <= -3, 0, where(x >= 3, g, g * (x / 3 + 0.5))))
+hardswish.vjp(x=rounded_once(lambda g, x: where(x <= -3, 0, where(x >= 3, g, g * (x / 3 + 0.5)))))
 
 
 @Pointwise
@@ -187,20 +216,19 @@ softshrink.vjp(x=lambda g, x, limit: where((x < -limit) | (x > limit), g, 0))
 @Pointwise
 def gelu(xp: Any, x: Array) -> Array:
     """out = x P(x), P the normal distribution function        dL/dx = g (P(x) + x e^(-x^2 / 2) / sqrt(2 pi))"""
-    return by_blocks(xp, lambda x: widened(xp, x) * _normal(xp, x), x)
-
-
-def _normal(xp: Any, x: Array) -> Array:
-    """The normal distribution function in float64."""
-    return 0.5 * erfc(xp, widened(xp, x) * -math.sqrt(0.5))
+    return by_blocks(xp, lambda x: x * normal_distribution(xp, x)[0], x)
 
 
 def _gelu_slope(xp: Any, g: Array, x: Array) -> Array:
-    wide = widened(xp, x)
-    return g * (_normal(xp, x) + wide * (xp.exp(wide * wide * -0.5) * (1 / math.sqrt(2 * math.pi))))
+    below, density = normal_distribution(xp, x)
+    density *= x
+    density *= x.dtype.type(1 / math.sqrt(2 * math.pi))
+    density += below
+    density *= g
+    return density
 
 
-gelu.vjp(x=lambda g, x: g * (ndtr(x) + x * (exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi)))))
+gelu.vjp(x=rounded_once(lambda g, x: g * (ndtr(x) + x * (exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))))))
 gelu.direct(x=lambda xp, g, x: by_blocks(xp, lambda g, x: _gelu_slope(xp, g, x), g, x))
 
 _TANH_SCALE, _CUBIC = math.sqrt(2 / math.pi), 0.044715  # of gelu_tanh
@@ -217,6 +245,7 @@ def gelu_tanh(xp: Any, x: Array) -> Array:
     return x * logistic.forward(xp, double)
 
 
+@rounded_once
 def _gelu_tanh_rule(g: Any, x: Any) -> Any:
     square = x * x
     double = (x + x * square * _CUBIC) * (2 * _TANH_SCALE)
@@ -236,6 +265,7 @@ def mish(xp: Any, x: Array) -> Array:
     return x * (n / (n + 2))
 
 
+@rounded_once
 def _mish_rule(g: Any, x: Any) -> Any:
     t = tanh(softplus(x, beta=1.0, limit=20.0))
     return g * (t + x * ((1 - t * t) * sigmoid(x)))

@@ -11,123 +11,181 @@ the cache the next finds there.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from refnet import _dtype
+from refnet._ops._accumulate import row_products
 from refnet._ops.reduce import var_mean
-from refnet._tape import Primitive
+from refnet._tape import Primitive, wrap
 from refnet._threads import share
+from refnet._workspace import empty
 
 Array = Any
 
 _BLOCK = 1 << 18  # bytes: a part of a core's second-level cache
+_MANY = 4  # samples
+_SMALL = 1 << 13  # elements
 
 
 @Primitive
-def batch_norm(xp: Any, x: Array, w: Array = None, b: Array = None, *, eps: float) -> tuple[Array, Array, Array]:
-    """out = (w z + b, m, v); m and v in float64, and they have no gradient.
+def batch_norm(xp: Any, x: Array, w: Array = None, b: Array = None, *, eps: float, moments: Array) -> Array:
+    """out = w z + b; m and v are left in `moments`, (2, C) of float64, for the gradients and the running statistics.
 
     The mean is subtracted as rounded to x's type; the mean of what is left, 0 but for that rounding, corrects the shift.
     """
+    if x.size <= _SMALL:
+        return _small(xp, x, w, b, eps, moments)
     compute = _dtype.opmath(x.dtype)
     wide = x.astype(compute, copy=False).reshape(*x.shape[:2], -1)
     n = x.size // x.shape[1]
-    parts = _parts(wide)
-    sums = _summed(lambda part: _channel_sums(xp, wide[part]), parts)
-    centre = (sums / n).astype(compute)
-    deviation = xp.empty(wide.shape, compute)
+    ones = xp.ones(wide.shape[2], compute)
+    sums = xp.empty((2, *wide.shape[:2]), compute)  # of each row, and of its squares
+    deviation = empty(xp, wide.shape, compute)
 
-    def spread(part: slice) -> Array:
+    def add_up(part: slice) -> None:
+        row_products(xp, wide[part], ones, sums[0, part])
+
+    def spread(part: slice) -> None:
+        into = xp.subtract(wide[part], centres, out=deviation[part])
+        row_products(xp, into, ones, sums[0, part])
+        row_products(xp, into, into, sums[1, part])
+
+    def scale(part: slice) -> None:
         into = deviation[part]
-        xp.subtract(wide[part], centre[:, None], out=into)
-        return xp.stack([_channel_sums(xp, into), _channel_products(xp, into, into)])
+        into *= factor
+        into += shift
 
-    left, squares = _summed(spread, parts)
-    drift = left / n
-    variance = xp.maximum(squares / n - drift * drift, 0)
+    walk = _walk(wide)
+    walk(add_up)
+    centre = (xp.add.reduce(sums[0], axis=0, dtype="float64") / n).astype(compute)
+    centres = _along(xp, centre, wide)
+    walk(spread)
+    drift, squares = xp.add.reduce(sums, axis=1, dtype="float64") / n
+    xp.add(centre, drift, out=moments[0])
+    variance = xp.maximum(squares - drift * drift, 0, out=moments[1])
+    outer = 1 / xp.sqrt(variance + eps)
+    if w is not None:
+        outer *= w.astype(compute, copy=False)
+    shift = -drift * outer if b is None else b - drift * outer
+    factor, shift = (_along(xp, c.astype(compute), wide) for c in (outer, shift))
+    walk(scale)
+    return deviation.reshape(x.shape).astype(x.dtype, copy=False)
+
+
+def _small(xp: Any, x: Array, w: Array, b: Array, eps: float, moments: Array) -> Array:
+    """The same, all in float64: for few numbers what counts is how often numpy is called."""
+    wide = x.reshape(*x.shape[:2], -1).astype("float64")
+    n = x.size // x.shape[1]
+    mean = xp.divide(xp.add.reduce(wide, axis=(0, 2)), n, out=moments[0])
+    wide -= mean[:, None]
+    variance = xp.divide(xp.add.reduce(wide * wide, axis=(0, 2)), n, out=moments[1])
     factor = 1 / xp.sqrt(variance + eps)
     if w is not None:
-        factor = factor * w
-    shift = -drift * factor if b is None else b - drift * factor
-    factor, shift = factor.astype(compute)[:, None], shift.astype(compute)[:, None]
+        factor *= w
+    wide *= factor[:, None]
+    if b is not None:
+        wide += b[:, None]
+    return wide.astype(x.dtype).reshape(x.shape)
 
-    def scale(number: int) -> None:
-        part = deviation[parts[number]]
-        part *= factor
-        part += shift
 
-    share(scale, len(parts))
-    out = deviation.reshape(x.shape).astype(x.dtype, copy=False)
-    return out, centre + drift, variance
+def _small_gradients(xp: Any, g: Array, x: Array, w: Array, eps: float, moments: Array) -> list[Array]:
+    mean, variance = moments
+    n = x.size // x.shape[1]
+    z = x.reshape(*x.shape[:2], -1) - mean[:, None]  # float64
+    r = 1 / xp.sqrt(variance + eps)
+    z *= r[:, None]
+    share = g.reshape(z.shape)
+    total = xp.add.reduce(share, axis=(0, 2), dtype="float64")
+    along = xp.add.reduce(share * z, axis=(0, 2))
+    z *= (along / n)[:, None]
+    z += (total / n)[:, None]
+    xp.subtract(share, z, out=z)
+    z *= (r if w is None else r * w)[:, None]
+    return [z.astype(x.dtype).reshape(x.shape), along.astype(x.dtype), total.astype(x.dtype)]
+
+
+@Primitive
+def normalize_by(
+    xp: Any, x: Array, w: Array = None, b: Array = None, *, mean: Array, variance: Array, eps: float
+) -> Array:
+    """out = w (x - mean) / sqrt(variance + eps) + b, with statistics (C,) that are constants: batch norm in evaluation."""
+    compute = _dtype.opmath(x.dtype)
+    wide = x.astype(compute, copy=False).reshape(*x.shape[:2], math.prod(x.shape[2:]))
+    outer = 1 / xp.sqrt(variance.astype("float64") + eps)
+    if w is not None:
+        outer *= w.astype(compute, copy=False)
+    centre, factor = _along(xp, mean.astype(compute), wide), _along(xp, outer.astype(compute), wide)
+    shift = None if b is None else _along(xp, b.astype(compute, copy=False), wide)
+    out = empty(xp, wide.shape, compute)
+
+    def work(part: slice) -> None:
+        into = xp.subtract(wide[part], centre, out=out[part])
+        into *= factor
+        if shift is not None:
+            into += shift
+
+    _walk(wide)(work)
+    return out.reshape(x.shape).astype(x.dtype, copy=False)
 
 
 @batch_norm.directly
 def batch_norm_gradients(
-    xp: Any, g: Array, wanted: tuple[bool, ...], x: Array, w: Array, eps: float, further: Any
-) -> list[Array | None]:
+    xp: Any, g: Array, wanted: tuple[bool, ...], x: Array, w: Array, eps: float, moments: Array
+) -> Sequence[Array | None]:
     """dL/dx, dL/dw and dL/db in two walks: the sums, then the gradient of x."""
-    mean, variance = further
+    if x.size <= _SMALL:
+        return _small_gradients(xp, g, x, w, eps, moments)
+    mean, variance = moments
     shape = (*x.shape[:2], -1)
-    n = x.size // x.shape[1]
-    centre = mean.astype(x.dtype)
-    drift = mean - centre
     wide, each = x.reshape(shape), g.reshape(shape)
-    deviation = xp.empty(wide.shape, x.dtype)
-    parts = _parts(wide)
+    n = x.size // x.shape[1]
+    ones = xp.ones(wide.shape[2], x.dtype)
+    sums = xp.empty((2, *wide.shape[:2]), x.dtype)  # of each row of g, and of g (x - m)
+    deviation = empty(xp, wide.shape, x.dtype)
+    centre = mean.astype(x.dtype)
+    centres = _along(xp, centre, wide)
 
-    def look(part: slice) -> Array:
+    def look(part: slice) -> None:
+        into = xp.subtract(wide[part], centres, out=deviation[part])
+        row_products(xp, each[part], ones, sums[0, part])
+        row_products(xp, each[part], into, sums[1, part])
+
+    def combine(part: slice) -> None:
         into = deviation[part]
-        xp.subtract(wide[part], centre[:, None], out=into)
-        return xp.stack([_channel_sums(xp, each[part]), _channel_products(xp, each[part], into)])
+        into *= slope
+        xp.subtract(each[part], into, out=into)
+        into -= shift
+        into *= outer
 
-    sums, products = _summed(look, parts)
+    walk = _walk(wide)
+    walk(look)
+    total, along = xp.add.reduce(sums, axis=1, dtype="float64")
+    drift = mean - centre
     r = 1 / xp.sqrt(variance + eps)
-    along = (products - drift * sums) * r  # sum g z
-    found: list[Array | None] = [None, along.astype(x.dtype) if wanted[1] else None, sums.astype(x.dtype)]
+    along = (along - drift * total) * r  # sum g z
+    found: list[Array | None] = [None, along.astype(x.dtype) if wanted[1] else None, total.astype(x.dtype)]
     if wanted[0]:
-        outer = r if w is None else r * w
         slope = r * along / n
-        scale, slope, shift = (c.astype(x.dtype)[:, None] for c in (outer, slope, sums / n - drift * slope))
-
-        def combine(number: int) -> None:
-            into = deviation[parts[number]]
-            into *= slope
-            xp.subtract(each[parts[number]], into, out=into)
-            into -= shift
-            into *= scale
-
-        share(combine, len(parts))
+        shift = total / n - drift * slope
+        outer = r if w is None else r * w
+        slope, shift, outer = (_along(xp, c.astype(x.dtype), wide) for c in (slope, shift, outer))
+        walk(combine)
         found[0] = deviation.reshape(x.shape)
     return found
 
 
-def _parts(x: Array) -> list[slice]:
-    """The samples of x (N, C, P), some at a time."""
+def _walk(x: Array) -> Callable[[Callable[[slice], None]], None]:
+    """A function that calls its argument with the samples of x (N, C, P), some at a time, by several threads."""
     step = max(1, _BLOCK // max(1, math.prod(x.shape[1:]) * x.itemsize))
-    return [slice(i, i + step) for i in range(0, len(x), step)]
+    parts = [slice(i, i + step) for i in range(0, len(x), step)]
+    return lambda work: share(lambda number: work(parts[number]), len(parts), worth=8)
 
 
-def _summed(of: Callable[[slice], Array], parts: list[slice]) -> Array:
-    """The sum of ``of(part)`` over the parts, added in their order whoever computed them."""
-    found: list[Any] = [0] * len(parts)
-
-    def work(number: int) -> None:
-        found[number] = of(parts[number])
-
-    share(work, len(parts))
-    return sum(found)
-
-
-def _channel_sums(xp: Any, x: Array) -> Array:
-    """The sum over (N, C, P) for each C: along P in the type of x, from there on in float64."""
-    return xp.add.reduce(x, axis=2).sum(0, dtype="float64")
-
-
-def _channel_products(xp: Any, x: Array, y: Array) -> Array:
-    """sum x y over (N, C, P) for each C, as `_channel_sums`."""
-    products = xp.vecdot(x, y) if hasattr(xp, "vecdot") else (x * y).sum(2)
-    return products.sum(0, dtype="float64")
+def _along(xp: Any, c: Array, x: Array) -> Array:
+    """c (C,) to be combined with x (N, C, P): (C, 1), or written out as (C, P), which is twice as fast, for many samples."""
+    column = c[:, None]
+    return column if len(x) < _MANY else xp.ascontiguousarray(xp.broadcast_to(column, x.shape[1:]))
 
 
 # --- the rules in Tensor algebra, for gradients that are themselves recorded ------------------------------------------
@@ -144,15 +202,34 @@ def _others(x: Any) -> tuple[int, ...]:
     return (0, *range(2, x.ndim))
 
 
+def _per_channel(c: Any, x: Any) -> Any:
+    """c (C,) against x (N, C, *); 1 for None."""
+    return 1 if c is None else c.reshape(-1, *(1,) * (x.ndim - 2))
+
+
 def _input_rule(g: Any, x: Any, w: Any, eps: float) -> Any:
     z, r = _standardized(x, eps)
-    share = g[0] if w is None else g[0] * w.reshape(-1, *(1,) * (x.ndim - 2))
+    share = g * _per_channel(w, x)
     along = (share * z).mean(_others(x), keepdim=True)
     return (share - share.mean(_others(x), keepdim=True) - z * along) * r
 
 
 batch_norm.vjp(
     x=_input_rule,
-    w=lambda g, x, eps: (g[0] * _standardized(x, eps)[0]).sum(_others(x)),
-    b=lambda g, x: g[0].sum(_others(x)),
+    w=lambda g, x, eps: (g * _standardized(x, eps)[0]).sum(_others(x)),
+    b=lambda g, x: g.sum(_others(x)),
+)
+
+
+def _constant(c: Array, x: Any) -> Any:
+    """The statistics c as a tensor against x."""
+    return _per_channel(wrap(c.astype(x.device.xp.result_type(c, x._array)), x.device), x)
+
+
+normalize_by.vjp(
+    x=lambda g, w, variance, eps: g * ((_constant(variance, g) + eps).rsqrt() * _per_channel(w, g)),
+    w=lambda g, x, mean, variance, eps: (g * ((x - _constant(mean, x)) * (_constant(variance, x) + eps).rsqrt())).sum(
+        _others(x)
+    ),
+    b=lambda g: g.sum(_others(g)),
 )

@@ -17,21 +17,26 @@ GEMM for all images where each has few windows. The adjoints of a convolution of
 Shapes: x (N, C, *I), w (O, C / G, *K), out (N, O, *P); float16 and bfloat16 accumulate in float32.
 """
 
+import functools
 import math
 from itertools import product
 from typing import Any
 
 from refnet import _dtype
 from refnet._device import strided
-from refnet._memory_format import suggests_channels_last
+from refnet._memory_format import lies_channels_last
 from refnet._ops import conv_rows
+from refnet._ops._accumulate import row_products
+from refnet._ops.matmul import gemm
 from refnet._tape import Primitive
 from refnet._threads import share as share_work
+from refnet._workspace import copy, empty
 
 Array = Any
 Ints = tuple[int, ...]
 
 _FEW = 32  # windows an image below which the images of a batch share a GEMM
+_SAMPLES = 4  # from which on the gradient of a weight goes by rows
 _CHUNK = 1 << 20  # bytes of copied windows at a time: what a core's second-level cache holds
 
 
@@ -49,7 +54,8 @@ def padded(xp: Any, x: Array, padding: Ints) -> Array:
     if not any(padding):
         return xp.ascontiguousarray(x)
     lead = x.ndim - len(padding)
-    out = xp.zeros((*x.shape[:lead], *(n + 2 * p for n, p in zip(x.shape[lead:], padding, strict=True))), x.dtype)
+    out = empty(xp, (*x.shape[:lead], *(n + 2 * p for n, p in zip(x.shape[lead:], padding, strict=True))), x.dtype)
+    out[...] = 0
     out[(..., *(slice(p, p + n) for n, p in zip(x.shape[lead:], padding, strict=True)))] = x
     return out
 
@@ -71,7 +77,7 @@ def columns(xp: Any, x: Array, kernel: Ints, stride: Ints, padding: Ints, dilati
             (*shape[:2], k, *shape[2:axis], places, *shape[axis + 1 :]),
             (*steps[:2], steps[axis] * d, *steps[2:axis], steps[axis] * s, *steps[axis + 1 :]),
         )
-        seen = xp.ascontiguousarray(seen)
+        seen = copy(xp, seen)
     rows = x.shape[1] // groups * math.prod(kernel)
     return seen.reshape(x.shape[0], groups, rows, math.prod(seen.shape[2 + n :]))
 
@@ -82,6 +88,7 @@ def fold(
     """The adjoint of `columns`: add every entry of (N, G, C/G K, P) back where it was copied from."""
     n = len(kernel)
     axis = n + 1
+    before = (slice(None),) * axis
     cols = cols.reshape(*shape[:2], *kernel, *places)  # and from there the steps of `columns` backwards
     for d in range(n):
         k, s, step, m = kernel[d], stride[d], dilation[d], places[d]
@@ -91,8 +98,8 @@ def fold(
             continue
         out = xp.zeros((*shape[:2], *cols.shape[3 : axis + 1], size, *cols.shape[axis + 2 :]), cols.dtype)
         for i in range(k):
-            where = slice(i * step, i * step + s * (m - 1) + 1, s)
-            out[(slice(None),) * axis + (where,)] += cols[:, :, i]
+            here = out[(*before, slice(i * step, i * step + s * (m - 1) + 1, s))]
+            here += cols[:, :, i]
         cols = out
     return cols[(..., *(slice(p, p + size) for size, p in zip(shape[2:], padding, strict=True)))]
 
@@ -106,7 +113,7 @@ def _finish(xp: Any, out: Array, like: tuple[Array, ...], dtype: Any) -> Array:
     """`out` in the operands' type, and channels-last where one of them is, as torch lays it out."""
     if out.dtype is not dtype:
         out = out.astype(dtype)
-    if out.ndim > 3 and any(suggests_channels_last(x.shape, x.strides) for x in like):
+    if out.ndim > 3 and any(map(lies_channels_last, like)):
         laid_out = xp.empty((out.shape[0], *out.shape[2:], out.shape[1]), dtype)  # (N, *P, O)
         laid_out = xp.moveaxis(laid_out, -1, 1)
         laid_out[...] = out
@@ -118,6 +125,11 @@ def _batches(count: int, bytes_each: int) -> list[slice]:
     """The batch in slices whose copied windows fit `_CHUNK`."""
     step = max(1, _CHUNK // max(bytes_each, 1))
     return [slice(i, min(i + step, count)) for i in range(0, count, step)]
+
+
+def _covers(size: Ints, kernel: Ints, padding: Ints, groups: int) -> bool:
+    """Whether the kernel sees the whole input at its only place: the map is affine, a GEMM without copied windows."""
+    return size == kernel and groups == 1 and not any(padding)
 
 
 # --- the map ------------------------------------------------------------------------------------------------------
@@ -137,7 +149,11 @@ def conv(
     places = _places(x.shape[2:], kernel, stride, padding, dilation)
     compute = _dtype.opmath(x.dtype)
     batch, outputs, windows = x.shape[0], w.shape[0], math.prod(places)
-    out = xp.empty((batch, outputs, *places), compute)
+    if _covers(x.shape[2:], kernel, padding, groups):
+        out = gemm(xp, _rows(x, compute), _rows(w, compute).T).reshape(batch, outputs, *places)
+        _add_bias(out, b)
+        return _finish(xp, out, (x, w), x.dtype)
+    out = empty(xp, (batch, outputs, *places), compute)
     if x.size == 0 or w.size == 0:
         out[...] = 0
     else:
@@ -161,6 +177,11 @@ def conv(
     if b is not None and not (x.size and w.size):
         _add_bias(out, b)
     return _finish(xp, out, (x, w), x.dtype)
+
+
+def _rows(x: Array, compute: Any) -> Array:
+    """Everything but the first dimension in one."""
+    return x.astype(compute, copy=False).reshape(x.shape[0], math.prod(x.shape[1:]))
 
 
 def _add_bias(out: Array, b: Array | None) -> None:
@@ -200,6 +221,7 @@ def conv_im2col(
     return _finish(xp, out, (x, w), x.dtype)
 
 
+@functools.lru_cache(maxsize=1024)
 def _places(size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Ints:
     return tuple(map(output_size, size, kernel, stride, padding, dilation))
 
@@ -217,6 +239,8 @@ def conv_input(
     """
     kernel, places = w.shape[2:], g.shape[2:]
     compute = _dtype.opmath(g.dtype)
+    if _covers(shape[2:], kernel, padding, groups):
+        return _finish(xp, gemm(xp, _rows(g, compute), _rows(w, compute)).reshape(shape), (g, w), g.dtype)
     reach = tuple(d * (k - 1) for d, k in zip(dilation, kernel, strict=True))
     if w.shape[0] <= shape[1] and _undone(shape[2:], places, stride, padding, reach):
         return _flipped(xp, g, w, padding, dilation, reach, groups)
@@ -269,7 +293,10 @@ def conv_weight(
     """
     kernel, places = shape[2:], g.shape[2:]
     compute = _dtype.opmath(g.dtype)
-    if g.size and shape[1] > 1 and math.prod(places) > 1 and conv_rows.suits(x.shape, shape, dilation, groups):
+    if _covers(x.shape[2:], kernel, padding, groups):
+        return _finish(xp, gemm(xp, _rows(g, compute).T, _rows(x, compute)).reshape(shape), (x,), g.dtype)
+    many = len(g) >= _SAMPLES and shape[1] > 1 and math.prod(places) > 1
+    if g.size and many and conv_rows.suits(x.shape, shape, dilation, groups):
         g, x = g.astype(compute, copy=False), x.astype(compute, copy=False)
         return _finish(xp, conv_rows.weight(xp, g, x, kernel, stride, padding, dilation), (x,), g.dtype)
     out = xp.zeros((groups, shape[0] // groups, math.prod(shape[1:])), compute)
@@ -308,6 +335,36 @@ conv.vjp(
     w=lambda g, x, w_shape, **p: conv_weight(g, x, shape=w_shape, **p),
     b=lambda g: g.sum((0, *range(2, g.ndim))),
 )
+
+
+@conv.directly
+def conv_gradients(
+    xp: Any,
+    g: Array,
+    wanted: tuple[bool, ...],
+    x: Array,
+    x_shape: Ints,
+    w: Array,
+    w_shape: Ints,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    groups: int,
+) -> list[Array | None]:
+    """The gradients of x, w and b."""
+    geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    found: list[Array | None] = [None, None, None]
+    if wanted[0]:
+        found[0] = conv_input.forward(xp, g, w, shape=x_shape, **geometry)
+    if wanted[1]:
+        found[1] = conv_weight.forward(xp, g, x, shape=w_shape, **geometry)
+    if wanted[2]:
+        rows = g.reshape(*g.shape[:2], math.prod(g.shape[2:]))
+        sums = row_products(xp, rows, xp.ones(rows.shape[2], g.dtype))
+        found[2] = sums.sum(0, dtype="float64").astype(g.dtype)
+    return found
+
+
 conv_input.vjp(
     g=lambda h, w, shape, **p: conv(h, w, **p),
     w=lambda h, g, w_shape, shape, **p: conv_weight(g, h, shape=w_shape, **p),

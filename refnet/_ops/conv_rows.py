@@ -18,6 +18,7 @@ from typing import Any
 
 from refnet._device import strided
 from refnet._threads import share
+from refnet._workspace import copy, empty
 
 Array = Any
 Ints = tuple[int, ...]
@@ -25,7 +26,7 @@ Ints = tuple[int, ...]
 _TALL = 32  # rows of a matrix above which a GEMM gains nothing from more
 _NARROW = 128  # C KW, and
 _FEW = 64  # O, above which GEMMs over im2col's columns are as fast
-_WORK = 1 << 21  # multiply-adds worth handing to another thread
+_WORK = 1 << 23  # multiply-adds worth handing to another thread
 
 
 def suits(shape: Ints, w_shape: Ints, dilation: Ints, groups: int) -> bool:
@@ -39,7 +40,7 @@ def weight(xp: Any, g: Array, x: Array, kernel: Ints, stride: Ints, padding: Int
     (kh, kw), (n, o, height, width) = kernel, g.shape
     rows = _rows(xp, x, kw, width, stride[1], padding, dilation[1])
     at_once = _at_once(height, o)
-    batch_last = xp.ascontiguousarray(g.transpose(2, 1, 3, 0)).reshape(height // at_once, at_once * o, width * n)
+    batch_last = copy(xp, g.transpose(2, 1, 3, 0)).reshape(height // at_once, at_once * o, width * n)
     windows = _windows(rows, height, at_once, kh, stride[0])
     found = _products(xp, batch_last, windows.swapaxes(1, 2)).sum(0).reshape(at_once, o, -1, x.shape[1], kw)
     total = found[0, :, :kh]
@@ -56,7 +57,8 @@ def input(xp: Any, g: Array, w: Array, shape: Ints, padding: Ints, dilation: Int
     """
     (n, o, height, width), (_, c, kh, kw) = g.shape, w.shape
     full = height + kh - 1
-    around = xp.zeros((full + kh - 1, o, width, n), g.dtype)
+    around = empty(xp, (full + kh - 1, o, width, n), g.dtype)
+    around[...] = 0
     around[kh - 1 : full] = g.transpose(2, 1, 3, 0)
     at_once = _at_once(full, c * kw)
     turned = w[:, :, ::-1].transpose(1, 3, 2, 0)  # (C, KW, KH, O), the height upside down
@@ -67,7 +69,8 @@ def input(xp: Any, g: Array, w: Array, shape: Ints, padding: Ints, dilation: Int
     flat = matrix.reshape(at_once * c * kw, -1)
     rows = _products(xp, xp.broadcast_to(flat, (len(windows), *flat.shape)), windows)
     rows = rows.reshape(full, c, kw, width, n)[padding[0] : padding[0] + shape[2]]
-    out = xp.zeros((shape[2], c, shape[3] + 2 * padding[1], n), g.dtype)
+    out = empty(xp, (shape[2], c, shape[3] + 2 * padding[1], n), g.dtype)
+    out[...] = 0
     for v in range(kw):
         out[:, :, v * dilation[1] : v * dilation[1] + width] += rows[:, :, v]
     return out[:, :, padding[1] : padding[1] + shape[3]].transpose(3, 1, 0, 2)
@@ -75,7 +78,7 @@ def input(xp: Any, g: Array, w: Array, shape: Ints, padding: Ints, dilation: Int
 
 def _products(xp: Any, left: Array, right: Array) -> Array:
     """left @ right over stacks of matrices, some of the stack at a time."""
-    out = xp.empty((len(left), left.shape[1], right.shape[2]), left.dtype)
+    out = empty(xp, (len(left), left.shape[1], right.shape[2]), left.dtype)
     step = max(1, _WORK // (left[0].size * right.shape[2]))
     parts = [slice(i, i + step) for i in range(0, len(left), step)]
     share(lambda i: xp.matmul(left[parts[i]], right[parts[i]], out=out[parts[i]]), len(parts))
@@ -87,13 +90,14 @@ def _rows(xp: Any, x: Array, kw: int, width: int, stride: int, padding: Ints, di
     n, c, h, w = x.shape
     (ph, pw), batch_last = padding, x.transpose(2, 1, 3, 0)
     if ph or pw:
-        around = xp.zeros((h + 2 * ph, c, w + 2 * pw, n), x.dtype)
+        around = empty(xp, (h + 2 * ph, c, w + 2 * pw, n), x.dtype)
+        around[...] = 0
         around[ph : ph + h, :, pw : pw + w] = batch_last
     else:
-        around = xp.ascontiguousarray(batch_last)
+        around = copy(xp, batch_last)
     a, b, j, e = around.strides
     copies = strided(around, (h + 2 * ph, c, kw, width, n), (a, b, j * dilation, j * stride, e))
-    return xp.ascontiguousarray(copies).reshape(h + 2 * ph, c * kw, width * n)
+    return copy(xp, copies).reshape(h + 2 * ph, c * kw, width * n)
 
 
 def _windows(rows: Array, height: int, at_once: int, kh: int, stride: int) -> Array:

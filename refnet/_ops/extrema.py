@@ -12,7 +12,7 @@ from refnet._ops import shape
 from refnet._ops._accumulate import without
 from refnet._ops._args import MISSING, Extremes, Values, expect_tensor, into, type_name, values_into
 from refnet._ops._dims import Shape, dim_of, dims_of
-from refnet._ops.index import gather
+from refnet._ops.gather import gather
 from refnet._ops.pointwise import isnan, maximum, minimum, where
 from refnet._tape import Primitive, TensorBase, wrap
 
@@ -167,7 +167,15 @@ def _along(input: Any, dim: Any, keepdim: Any, largest: bool, name: str) -> Valu
 def _extreme(input: Any, dim: Any, keepdim: Any, out: Any, largest: bool) -> Any:
     """The three forms of max and min: of everything, along a dimension, of two tensors."""
     name = "max" if largest else "min"
-    expect_tensor(input, name)
+    check(
+        isinstance(input, TensorBase),
+        lambda: (
+            f"{name}() received an invalid combination of arguments - got ({type(input).__name__}, "
+            f"{type(dim).__name__}), but expected one of: (Tensor input), (Tensor input, Tensor other), "
+            "(Tensor input, int dim, bool keepdim = False)"
+        ),
+        TypeError,
+    )
     if isinstance(dim, TensorBase):
         return (maximum if largest else minimum)(input, dim, out=out)
     if dim is MISSING and keepdim is MISSING:

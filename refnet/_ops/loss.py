@@ -1,10 +1,13 @@
 """Losses that are primitives: their gradient is not the derivative of their formula, or must be finite where it is."""
 
+import math
 from typing import Any
 
 from refnet import _dtype
+from refnet._ops._accumulate import tree_sum
 from refnet._ops.activation import hardtanh, log_sigmoid
 from refnet._ops.pointwise import Pointwise, sigmoid
+from refnet._ops.softmax import log_softmax_array, shift_down, softmax
 from refnet._tape import Primitive
 
 Array = Any
@@ -15,7 +18,7 @@ Ints = tuple[int, ...]
 def binary_cross_entropy(xp: Any, p: Array, y: Array) -> Array:
     """out = (y - 1) max(log(1 - p), -100) - y max(log p, -100)
 
-    dL/dp = g `binary_cross_entropy_slope`
+    dL/dp = `binary_cross_entropy_share` of g
     dL/dy = g (log(1 - p) - log p)
     """
     floor = p.dtype.type(-100)
@@ -23,24 +26,27 @@ def binary_cross_entropy(xp: Any, p: Array, y: Array) -> Array:
 
 
 @Pointwise
-def binary_cross_entropy_slope(xp: Any, p: Array, y: Array) -> Array:
-    """out = (p - y) / max((1 - p) p, 1e-12): finite at p = 0 and p = 1
+def binary_cross_entropy_share(xp: Any, g: Array, p: Array, y: Array) -> Array:
+    """out = g (p - y) / max((1 - p) p, 1e-12): finite at p = 0 and p = 1
 
-    dL/dp = g (p^2 - 2 p y + y) / q^2        dL/dy = -g / q        q = (p + 1e-12) (1 - p + 1e-12)
+    dL/dg = h (p - y) / q        dL/dp = h g (p^2 - 2 p y + y) / q^2        dL/dy = -h g / q
+
+    with q = (p + 1e-12) (1 - p + 1e-12): torch's rules, which are not those of the formula where it is cut off.
     """
-    return (p - y) / xp.maximum((1 - p) * p, p.dtype.type(1e-12))
+    return g * ((p - y) / xp.maximum((1 - p) * p, p.dtype.type(1e-12)))
 
 
 def _spread(p: Any) -> Any:
     return (p + 1e-12) * (1 - p + 1e-12)
 
 
-binary_cross_entropy_slope.vjp(
-    p=lambda g, p, y: g * ((p * p - (p * y) * 2 + y) / _spread(p).square()),
-    y=lambda g, p: -g / _spread(p),
+binary_cross_entropy_share.vjp(
+    g=lambda h, p, y: h * ((p - y) / _spread(p)),
+    p=lambda h, g, p, y: h * g * ((p * p - (p * y) * 2 + y) / _spread(p).square()),
+    y=lambda h, g, p: -h * g / _spread(p),
 )
 binary_cross_entropy.vjp(
-    p=lambda g, p, y: g * binary_cross_entropy_slope(p, y),
+    p=lambda g, p, y: binary_cross_entropy_share(g, p, y),
     y=lambda g, p: g * ((-p).log1p() - p.log()),
 )
 
@@ -112,13 +118,27 @@ def picked(xp: Any, x: Array, *, index: Array, kept: Array, factor: Array | None
     x (N, C, *), the others (N, *); without a factor it is 1. With a divisor (of no dimensions) out is the sum of that
     divided by it.
     """
-    found = -xp.take_along_axis(x, index[:, None], 1)[:, 0].astype(_dtype.opmath(x.dtype), copy=False)
+    found = -x.reshape(-1).take(_places(xp, x.shape, index)).astype(_dtype.opmath(x.dtype), copy=False)
+    return _weighed(xp, found, kept, factor, divisor, x.dtype)
+
+
+def _places(xp: Any, shape: Ints, index: Array) -> Array:
+    """The positions in x (N, C, *), laid out row by row, of x[n,index[n,*],*]."""
+    n, c, each = shape[0], shape[1], math.prod(shape[2:])
+    first = xp.arange(0, n * c * each, c * each) if n * c * each else xp.zeros(n, "int64")
+    if each == 1:
+        return first.reshape(index.shape) + index
+    return (first[:, None] + xp.arange(each)).reshape(index.shape) + index * each
+
+
+def _weighed(xp: Any, found: Array, kept: Array, factor: Array | None, divisor: Array | None, dtype: Any) -> Array:
+    """The terms of a loss, weighed, 0 where not kept, and reduced if there is a divisor."""
     if factor is not None:
         found *= factor
     found = xp.where(kept, found, found.dtype.type(0))
     if divisor is not None:
-        found = found.sum(dtype="float64").astype(x.dtype) / divisor  # float16 overflows here, as in torch
-    return xp.asarray(found, dtype=x.dtype, order="C")
+        found = found.sum(dtype="float64").astype(dtype) / divisor  # float16 overflows here, as in torch
+    return xp.asarray(found, dtype=dtype, order="C")
 
 
 @Primitive
@@ -126,15 +146,64 @@ def picked_share(
     xp: Any, g: Array, *, shape: Ints, index: Array, kept: Array, factor: Array | None, divisor: Array | None
 ) -> Array:
     """The adjoint of `picked`: -g factor where an element was picked, else 0        dL/dg = picked(h)"""
+    out = xp.zeros(shape, g.dtype)
+    out.reshape(-1)[_places(xp, shape, index)] = _shares(xp, g, kept, factor, divisor).astype(g.dtype, copy=False)
+    return out
+
+
+def _shares(xp: Any, g: Array, kept: Array, factor: Array | None, divisor: Array | None) -> Array:
+    """What of g each picked element gets, (N, *)."""
     share = -g.astype(_dtype.opmath(g.dtype), copy=False)
     if divisor is not None:
         share = share / divisor
     if factor is not None:
         share = share * factor
-    out = xp.zeros(shape, g.dtype)
-    xp.put_along_axis(out, index[:, None], xp.where(kept, share, share.dtype.type(0)).astype(g.dtype)[:, None], 1)
-    return out
+    return xp.where(kept, share, share.dtype.type(0))
 
 
 picked.vjp(x=lambda g, x_shape, **p: picked_share(g, shape=x_shape, **p))
 picked_share.vjp(g=lambda h, shape, **p: picked(h, **p))
+
+
+@Primitive
+def cross_entropy(
+    xp: Any, x: Array, *, index: Array, kept: Array, factor: Array | None, divisor: Array | None
+) -> Array:
+    """`picked` of the log-softmax of x along dimension 1        dL/dx = s - softmax(x) sum_c s_c, s = picked_share(g)"""
+    shifted = shift_down(xp, x, 1)
+    found = xp.log(tree_sum(xp, xp.exp(shifted), (1,)))[:, 0] - shifted.reshape(-1).take(_places(xp, x.shape, index))
+    return _weighed(xp, found, kept, factor, divisor, x.dtype)
+
+
+@cross_entropy.variant
+def cross_entropy_composite(xp: Any, x: Array, **parameters: Any) -> Array:
+    """The definition."""
+    return picked.forward(xp, log_softmax_array(xp, x, dim=1), **parameters)
+
+
+def _cross_entropy_rule(g: Any, x: Any, x_shape: Ints, **p: Any) -> Any:
+    share = picked_share(g, shape=x_shape, **p)
+    return share - softmax(x, 1) * share.sum(1, keepdim=True)
+
+
+cross_entropy.vjp(x=_cross_entropy_rule)
+
+
+@cross_entropy.directly
+def cross_entropy_gradient(
+    xp: Any,
+    g: Array,
+    wanted: tuple[bool, ...],
+    x: Array,
+    index: Array,
+    kept: Array,
+    factor: Array | None,
+    divisor: Array | None,
+) -> list[Array]:
+    """One pass for the softmax, then the share of what was picked is taken from it."""
+    exponentials = xp.ascontiguousarray(xp.exp(shift_down(xp, x, 1)))
+    share = _shares(xp, g, kept, factor, divisor).astype(x.dtype, copy=False)
+    share = xp.broadcast_to(share, index.shape)
+    exponentials *= -share[:, None] / tree_sum(xp, exponentials, (1,))
+    exponentials.reshape(-1)[_places(xp, x.shape, index)] += share
+    return [exponentials]

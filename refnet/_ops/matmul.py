@@ -9,6 +9,8 @@ Letters: B the batch, (n, k) @ (k, m) -> (n, m).
 import math
 from typing import Any
 
+import numpy
+
 from refnet import _dtype
 from refnet._check import check
 from refnet._ops import shape
@@ -17,6 +19,8 @@ from refnet._ops._args import expect_tensor, into, type_name
 from refnet._ops._dims import dim_of
 from refnet._ops.pointwise import where
 from refnet._tape import Primitive
+from refnet._threads import share
+from refnet._workspace import empty
 
 Array = Any
 
@@ -33,18 +37,19 @@ def matrix_product(xp: Any, x: Array, y: Array) -> Array:
     (..., n, k) @ (..., k, m) -> (..., n, m). Half types are multiplied and added in float32.
     """
     compute = _dtype.opmath(x.dtype)
-    product = xp.matmul(_for_blas(xp, x, compute), _for_blas(xp, y, compute))
-    return product.astype(x.dtype, copy=False)
+    product = gemm(xp, x.astype(compute, copy=False), y.astype(compute, copy=False))
+    return xp.asarray(product, dtype=x.dtype, order="C" if x.ndim > 2 or y.ndim > 2 else None)  # stacks are row-major
 
 
 matrix_product.vjp(x=lambda g, y: matrix_product(g, y.mT), y=lambda g, x: matrix_product(x.mT, g))
 
 
 @Primitive
-def affine(xp: Any, x: Array, w: Array, b: Array) -> Array:
+def affine(xp: Any, x: Array, w: Array, b: Array = None) -> Array:
     """out = x w^T + b, (N, in), (out, in), (out,) -> (N, out)        dL/dx = g w    dL/dw = g^T x    dL/db = sum_n g[n]"""
-    out = xp.matmul(_for_blas(xp, x, x.dtype), _for_blas(xp, w.T, x.dtype))
-    out += b
+    out = gemm(xp, x, w.T)
+    if b is not None:
+        out += b
     return out
 
 
@@ -53,19 +58,54 @@ affine.vjp(
     w=lambda g, x: matrix_product(g.mT, x),
     b=lambda g: g.sum(0),
 )
-affine.direct(
-    x=lambda xp, g, w: xp.matmul(_for_blas(xp, g, g.dtype), _for_blas(xp, w, g.dtype)),
-    w=lambda xp, g, x: xp.matmul(_for_blas(xp, g.T, g.dtype), _for_blas(xp, x, g.dtype)),
-    b=lambda xp, g: tree_sum(xp, g, (0,)).reshape(-1),
-)
 
 
-def _for_blas(xp: Any, x: Array, compute: Any) -> Array:
-    """x in the type to compute in, and with rows or columns that lie densely, as BLAS wants them.
+@affine.directly
+def affine_gradients(xp: Any, g: Array, wanted: tuple[bool, ...], x: Array, w: Array) -> list[Array | None]:
+    """The three gradients, each one GEMM or sum."""
+    return [
+        gemm(xp, g, w) if wanted[0] else None,
+        gemm(xp, g.T, x) if wanted[1] else None,
+        tree_sum(xp, g, (0,)).reshape(-1) if wanted[2] else None,
+    ]
+
+
+def gemm(xp: Any, x: Array, y: Array) -> Array:
+    """x @ y over stacks of matrices of one type; an outer product, a sum of one term, is no work for BLAS."""
+    if x.shape[-1] == 1:
+        return x * y
+    x, y = _for_blas(xp, x), _for_blas(xp, y)
+    terms = x.size * y.shape[-1]
+    if terms < _THREADED or x.ndim != 2 or y.ndim != 2 or not isinstance(x, numpy.ndarray):
+        return xp.matmul(x, y)
+    out = empty(xp, (x.shape[0], y.shape[1]), x.dtype)
+    count = min(_PANELS, max(1, terms // _WORTH))
+    tall = x.shape[0] >= y.shape[1]
+    step = -(-max(out.shape) // count)
+
+    def panel(number: int) -> None:
+        part = slice(number * step, (number + 1) * step)
+        if tall:
+            numpy.matmul(x[part], y, out=out[part])
+        else:
+            numpy.matmul(x, y[:, part], out=out[:, part])
+
+    share(panel, count, product=True)
+    return out
+
+
+_THREADED = 1 << 18  # multiply-adds from which on OpenBLAS uses threads of its own
+_WORTH = 1 << 24  # multiply-adds worth handing to another thread
+_PANELS = 4  # at most: the parts do not depend on the number of threads
+
+
+def _for_blas(xp: Any, x: Array) -> Array:
+    """x with rows or columns that lie densely, as BLAS wants them.
 
     numpy multiplies other layouts by a plain loop, a hundred times slower.
     """
-    x = x.astype(compute, copy=False)
+    if x.flags.c_contiguous or x.flags.f_contiguous:
+        return x
     if x.size == 0 or x.itemsize in (abs(x.strides[-1]), abs(x.strides[-2])):
         rows, columns = x.strides[-2:]
         if (
@@ -392,8 +432,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
             check(over.count(d) == 1, lambda d=d: f"dim {d} appears multiple times in the list of dims")  # type: ignore[misc]
     for i, j in zip(over_a, over_b, strict=True):  # a size of 1 meets any size: sum the other first
         if a.shape[i] != b.shape[j]:
-            a = a.sum(i, keepdim=True) if b.shape[j] == 1 else a
-            b = b.sum(j, keepdim=True) if a.shape[i] == 1 else b
+            a = a.sum(i, keepdim=True, dtype=a.dtype) if b.shape[j] == 1 else a
+            b = b.sum(j, keepdim=True, dtype=b.dtype) if a.shape[i] == 1 else b
     kept_a = [d for d in range(a.ndim) if d not in over_a]
     kept_b = [d for d in range(b.ndim) if d not in over_b]
     left, right = [a.shape[d] for d in kept_a], [b.shape[d] for d in kept_b]

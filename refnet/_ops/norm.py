@@ -1,6 +1,6 @@
-"""What normalizations have in common: numbers standardized, or scaled to root mean square 1, over some dimensions.
+"""Numbers scaled to root mean square 1 over some dimensions, for RMS norm.
 
-Both kernels return the scale beside the result, because the gradients are made of just these two.
+The kernel returns the scale beside the result, because the gradients are made of just these two.
 """
 
 from typing import Any
@@ -11,38 +11,6 @@ from refnet._tape import Primitive
 
 Array = Any
 Shape = tuple[int, ...]
-
-
-@Primitive
-def standardize(xp: Any, x: Array, *, dims: Shape, eps: float) -> tuple[Array, Array]:
-    """out = (z, r) with z = (x - mean x) r and r = 1 / sqrt(var x + eps), moments over `dims`, the variance biased.
-
-    dL/dx = r (g - mean g - z mean(g z)) for the gradient g of z, and -g r^2 z / n for that of r.
-
-    Moments are taken in float64: two passes, where the sum of the deviations, 0 but for rounding, corrects the second.
-    """
-    wide = x.astype(xp.float64, copy=False)
-    n = xp.float64(count(x.shape, dims))
-    deviation = wide - tree_sum(xp, wide, dims) / n
-    drift = tree_sum(xp, deviation, dims) / n
-    variance = tree_sum(xp, deviation * deviation, dims) / n - drift * drift
-    scale = 1 / xp.sqrt(xp.maximum(variance, 0) + eps)
-    return xp.asarray((deviation - drift) * scale, dtype=x.dtype, order="C"), scale.astype(x.dtype)
-
-
-def _standardize_rule(g: Any, x_shape: Shape, out: Any, dims: Shape) -> Any:
-    of_result, of_scale = g
-    result, scale = out
-    parts = []
-    if of_result is not None:
-        along = (of_result * result).mean(dims, keepdim=True)
-        parts.append((of_result - of_result.mean(dims, keepdim=True) - result * along) * scale)
-    if of_scale is not None:
-        parts.append(of_scale * (scale * scale) * result * (-1 / max(count(x_shape, dims), 1)))
-    return parts[0] if len(parts) == 1 else parts[0] + parts[1]
-
-
-standardize.vjp(x=_standardize_rule)
 
 
 @Primitive

@@ -30,6 +30,37 @@ def _circular(xp: Any, n: int, before: int, after: int) -> Array:
 _POSITIONS = {"reflect": _reflect, "replicate": _replicate, "circular": _circular}
 
 
+def _sides(input: Any, pads: tuple[int, ...]) -> list[tuple[int, int]]:
+    """(before, after) for every dimension of input, the first one first."""
+    check(len(pads) % 2 == 0, lambda: f"Padding length must be divisible by 2, got {len(pads)}")
+    check(
+        len(pads) // 2 <= input.ndim,
+        lambda: (
+            f"Padding length should be less than or equal to two times the input dimension. Got padding length "
+            f"{len(pads)} for an input of {input.ndim} dimensions"
+        ),
+    )
+    sides = [(0, 0)] * (input.ndim - len(pads) // 2)
+    return sides + [(pads[i], pads[i + 1]) for i in range(len(pads) - 2, -1, -2)]
+
+
+def constant_pad_nd(input: Any, pad: Any, value: Any = 0) -> Any:
+    """input with a border of `value`; `pad` lists (before, after) from the last dimension to the first.
+
+    >>> import refnet
+    >>> refnet.constant_pad_nd(refnet.tensor([1, 2]), (1, 0), 7)
+    tensor([7, 1, 2])
+    """
+    expect_tensor(input, "constant_pad_nd")
+    pads = tuple(pad)
+    sides = _sides(input, pads)
+    check(
+        all(n + a + b >= 0 for n, (a, b) in zip(input.shape, sides, strict=True)),
+        lambda: f"The input size {list(input.shape)}, plus padding {list(pads)}, resulted in a negative output size",
+    )
+    return pad_constant(input, pads=tuple(sides), value=0 if value is None else value)
+
+
 def pad(input: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
     """input with borders: `pad` lists (before, after) from the last dimension to the first, negative to crop.
 
@@ -42,25 +73,10 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
     tensor([[3., 2., 1., 2., 3., 2.]])
     """
     expect_tensor(input, "pad")
-    pads = tuple(pad)
-    check(len(pads) % 2 == 0, lambda: f"Padding length must be divisible by 2, got {len(pads)}")
-    check(
-        len(pads) // 2 <= input.ndim,
-        lambda: (
-            f"Padding length should be less than or equal to two times the input dimension. Got padding length "
-            f"{len(pads)} for an input of {input.ndim} dimensions"
-        ),
-    )
-    sides = [(0, 0)] * (input.ndim - len(pads) // 2)
-    sides += [(pads[i], pads[i + 1]) for i in range(len(pads) - 2, -1, -2)]
     if mode == "constant":
-        check(
-            all(n + a + b >= 0 for n, (a, b) in zip(input.shape, sides, strict=True)),
-            lambda: (
-                f"The input size {list(input.shape)}, plus padding {list(pads)}, resulted in a negative output size"
-            ),
-        )
-        return pad_constant(input, pads=tuple(sides), value=0 if value is None else value)
+        return constant_pad_nd(input, pad, value)
+    pads = tuple(pad)
+    sides = _sides(input, pads)
     check(mode in _POSITIONS, lambda: f"Unrecognised padding mode {mode}", NotImplementedError)
     check(value is None or value == 0, lambda: f'Padding mode "{mode}" doesn\'t take in value argument')
     _check_border(input, pads, sides, mode)

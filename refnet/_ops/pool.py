@@ -8,6 +8,7 @@ gradients of every order. As in torch the first of equal maxima wins, and nan wi
 window over the others.
 """
 
+import functools
 import math
 from itertools import product
 from typing import Any
@@ -17,6 +18,7 @@ import numpy
 from refnet import _dtype
 from refnet._ops.index import take
 from refnet._tape import Primitive, wrap
+from refnet._workspace import empty
 
 Array = Any
 Ints = tuple[int, ...]
@@ -167,16 +169,33 @@ def divisors(
     return count
 
 
+@functools.lru_cache(maxsize=256)
+def divisor(
+    xp: Any, sizes: Ints, kernel: Ints, stride: Ints, padding: Ints, places: Ints, count_padding: bool
+) -> Array | int:
+    """`divisors`, or the one number where all windows count as many."""
+    count = divisors(xp, sizes, kernel, stride, padding, places, count_padding)
+    most = int(count.max())
+    return most if int(count.min()) == most else count
+
+
 @Primitive
 def window_mean(xp: Any, x: Array, *, kernel: Ints, stride: Ints, padding: Ints, places: Ints, divisor: Array) -> Array:
-    """out[.., i] = sum_k x[.., i s + k - p] / divisor[i]        dL/dx = window_share(g)"""
-    compute = _dtype.opmath(x.dtype)
+    """out[.., i] = sum_k x[.., i s + k - p] / divisor[i]        dL/dx = window_share(g)
+
+    Windows that tile x are added up one dimension at a time.
+    """
+    out_type = x.dtype
+    compute = _dtype.opmath(out_type)
+    x = x.astype(compute, copy=False)
+    if _tiles(x.shape, kernel, stride, padding, places):
+        return _divided(_tile_sums(x, kernel), divisor).astype(out_type, copy=False)
     ones = (1,) * len(kernel)
-    around = _surrounded(xp, x.astype(compute, copy=False), kernel, stride, padding, ones, places, 0)
+    around = _surrounded(xp, x, kernel, stride, padding, ones, places, 0)
     total = xp.zeros((*x.shape[: -len(kernel)], *places), compute)
     for k in product(*map(range, kernel)):
         total += around[_slices(k, stride, ones, places)]
-    return _divided(total, divisor).astype(x.dtype, copy=False)
+    return _divided(total, divisor).astype(out_type, copy=False)
 
 
 @Primitive
@@ -187,11 +206,42 @@ def window_share(
     compute = _dtype.opmath(g.dtype)
     ones, n = (1,) * len(kernel), len(kernel)
     share = _divided(g.astype(compute), divisor)
+    if _tiles(shape, kernel, stride, padding, places):
+        return _tiled(xp, share, kernel).astype(g.dtype, copy=False)
     around = _surrounded(xp, xp.zeros(shape, compute), kernel, stride, padding, ones, places, 0)
     for k in product(*map(range, kernel)):
         around[_slices(k, stride, ones, places)] += share
     inside = tuple(slice(p, p + size) for p, size in zip(padding, shape[-n:], strict=True))
     return xp.ascontiguousarray(around[(..., *inside)]).astype(g.dtype, copy=False)
+
+
+def _tiles(shape: Ints, kernel: Ints, stride: Ints, padding: Ints, places: Ints) -> bool:
+    """Whether the windows cover the last dimensions of x without overlap or rest."""
+    exact = all(m * k == size for m, k, size in zip(places, kernel, shape[-len(kernel) :], strict=True))
+    return exact and kernel == stride and not any(padding)
+
+
+def _tile_sums(x: Array, kernel: Ints) -> Array:
+    """The sums over the tiles of x, (.., P1 K1, P2 K2) -> (.., P1, P2)."""
+    for d, k in enumerate(kernel, x.ndim - len(kernel)):
+        shape = (*x.shape[:d], x.shape[d] // k, *x.shape[d + 1 :])
+        parts = x.reshape(-1, k, math.prod(shape[d + 1 :]))
+        total = parts[:, 0] + parts[:, 1] if k > 1 else parts[:, 0].copy()
+        for i in range(2, k):
+            total += parts[:, i]
+        x = total.reshape(shape)
+    return x
+
+
+def _tiled(xp: Any, x: Array, kernel: Ints) -> Array:
+    """Each element as a tile of copies, (.., P1, P2) -> (.., P1 K1, P2 K2)."""
+    for d, k in reversed(list(enumerate(kernel, x.ndim - len(kernel)))):
+        rest = math.prod(x.shape[d + 1 :])
+        copies = empty(xp, (x.size // max(rest, 1), k, rest), x.dtype)
+        for i in range(k):
+            copies[:, i] = x.reshape(-1, rest)
+        x = copies.reshape(*x.shape[:d], x.shape[d] * k, *x.shape[d + 1 :])
+    return x
 
 
 def _divided(total: Array, divisor: Any) -> Array:
@@ -204,6 +254,23 @@ def _divided(total: Array, divisor: Any) -> Array:
 
 window_mean.vjp(x=lambda g, x_shape, **p: window_share(g, shape=x_shape, **p))
 window_share.vjp(g=lambda h, shape, **p: window_mean(h, **p))
+
+
+@window_mean.directly
+def window_mean_gradient(
+    xp: Any,
+    g: Array,
+    wanted: tuple[bool, ...],
+    x_shape: Ints,
+    kernel: Ints,
+    stride: Ints,
+    padding: Ints,
+    places: Ints,
+    divisor: Any,
+) -> list[Array]:
+    """`window_share` of g."""
+    geometry = {"kernel": kernel, "stride": stride, "padding": padding, "places": places}
+    return [window_share.forward(xp, g, shape=x_shape, divisor=divisor, **geometry)]
 
 
 @Primitive

@@ -99,6 +99,15 @@ def sum(input: Any, dim: Any = MISSING, keepdim: bool = False, *, dtype: Any = N
     return into(out, _sum(input, dims=dims, keepdim=keepdim), "sum")
 
 
+@Primitive
+def _without_nan(xp: Any, x: Array) -> Array:
+    """out = 0 where x is nan, else x        dL/dx = g, 0 where x is nan and g finite"""
+    return xp.where(x != x, x.dtype.type(0), x)
+
+
+_without_nan.vjp(x=lambda g, x: g * (x == x))
+
+
 def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
     """The sum of input over `dim` with nan counted as 0, also in the gradient.
 
@@ -108,7 +117,7 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     """
     expect_tensor(input, "nansum")
     if input.dtype.is_floating_point:
-        input = where(isnan(input), 0.0, input)
+        input = _without_nan(input)
     return sum(input, dim, keepdim, dtype=dtype, out=out)
 
 
@@ -214,8 +223,10 @@ def sum_to_size(input: Any, size: Shape) -> Any:
         lambda: f"size {{{list(size)}}} is not expandable to size {{{list(have)}}}.",
     )
     dims = tuple(range(lead)) + tuple(lead + d for d, n in enumerate(size) if n == 1 != have[lead + d])
-    if not dims:
+    if not dims and have:
         return input
+    if not input.dtype.is_floating_point:
+        input = input.to(_dtype.int64)
     summed = _sum(input, dims=dims, keepdim=True)
     return shape.view(summed, shape=size) if lead else summed
 
@@ -514,20 +525,3 @@ def vector_norm(
                 ),
             )
     return into(out, _vector_norm(x, ord=float(ord), dims=dims, keepdim=keepdim), name)
-
-
-def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Any = None) -> Any:
-    """The p-norm of input over `dim`, of all elements where `dim` is None; "fro" and None mean p = 2.
-
-    NotImplementedError for the nuclear norm, which needs singular values.
-
-    >>> import refnet
-    >>> refnet.norm(refnet.tensor([[3.0, -4.0], [0.0, 0.0]]), 1, dim=1)
-    tensor([7., 0.])
-    """
-    expect_tensor(input, "norm")
-    if p is None or p == "fro":
-        p = 2
-    check(p != "nuc", lambda: "norm(): the nuclear norm ('nuc') needs singular values", NotImplementedError)
-    check(not isinstance(p, str), lambda: f"linalg.matrix_norm: Order {p} not supported.")
-    return vector_norm(input, p, dim, keepdim, dtype=dtype, out=out)

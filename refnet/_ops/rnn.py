@@ -55,7 +55,7 @@ class Recurrence(Primitive):
     def __call__(self, *inputs: Any, **params: Any) -> Any:
         return super().__call__(*inputs, **params)[: self.results]
 
-    def pullback(self, node: Node, g: Any) -> list[Any]:
+    def pullback(self, node: Node, g: Any, edges: tuple[Any, ...]) -> list[Any]:
         """The gradient for each edge of `node`."""
         saved = node.saved
         inputs = [saved[name] for name in self.inputs]

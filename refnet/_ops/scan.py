@@ -1,13 +1,15 @@
-"""Running sums and products along one dimension, accumulated in a wider type as torch's are."""
+"""Running sums, products and extremes along one dimension; sums accumulated in a wider type, as torch's are."""
 
+import math
 from typing import Any
 
 from refnet import _dtype
 from refnet._ops import shape
-from refnet._ops._args import expect_tensor, into
+from refnet._ops._args import Values, expect_tensor, into, values_into
 from refnet._ops._dims import dim_of
-from refnet._ops.pointwise import where
-from refnet._tape import Primitive
+from refnet._ops.gather import gather
+from refnet._ops.pointwise import exp, log, where
+from refnet._tape import Primitive, wrap
 
 Array = Any
 
@@ -42,7 +44,7 @@ def _cumprod(xp: Any, x: Array, *, dim: int) -> Array:
 
 
 def _cumprod_rule(g: Any, x: Any, out: Any, dim: int) -> Any:
-    if x.ndim == 0 or x.numel() == 0:
+    if x.ndim == 0 or x.numel() == 0 or x.shape[dim] == 1:
         return g
     if not (x == 0).any().item():
         return _cumsum(g * out, dim=dim, reverse=True) / x
@@ -89,3 +91,88 @@ def cumprod(input: Any, dim: int, *, dtype: Any = None, out: Any = None) -> Any:
     tensor([1., 2., 6.])
     """
     return _scan(_cumprod, input, dim, dtype, out)
+
+
+# --- running extremes ---------------------------------------------------------------------------------------------
+
+
+def _running(input: Any, dim: int, out: Any, name: str) -> Values:
+    """The extreme so far along `dim` and where it stood: of equals the latest; nan beats all, and later ones win."""
+    expect_tensor(input, name)
+    d = dim_of(dim, input.ndim)
+    xp, x = input.device.xp, input._array
+    wide = x.astype(_dtype.opmath(x.dtype), copy=False)
+    if not x.ndim:
+        place = xp.zeros((), "int64")
+    else:
+        extreme = (xp.maximum if name == "cummax" else xp.minimum).accumulate(wide, axis=d)
+        wins = (wide == extreme) | (wide != wide)
+        numbers = xp.arange(x.shape[d]).reshape((-1,) + (1,) * (x.ndim - d - 1))
+        place = xp.maximum.accumulate(xp.where(wins, numbers, 0), axis=d)
+    position = wrap(xp.ascontiguousarray(place, dtype="int64") if x.ndim else place, input.device)
+    return values_into(out, Values(gather(input, d, position), position), name)
+
+
+def cummax(input: Any, dim: int, *, out: Any = None) -> Values:
+    """(values, indices): the largest element so far along `dim`, and where the latest such stood.
+
+    >>> import refnet
+    >>> values, indices = refnet.cummax(refnet.tensor([1, 3, 2, 3]), 0)
+    >>> values, indices
+    (tensor([1, 3, 3, 3]), tensor([0, 1, 1, 3]))
+    """
+    return _running(input, dim, out, "cummax")
+
+
+def cummin(input: Any, dim: int, *, out: Any = None) -> Values:
+    """(values, indices): the smallest element so far along `dim`, and where the latest such stood.
+
+    >>> import refnet
+    >>> values, indices = refnet.cummin(refnet.tensor([2, 3, 1, 1]), 0)
+    >>> values, indices
+    (tensor([2, 2, 1, 1]), tensor([0, 0, 2, 3]))
+    """
+    return _running(input, dim, out, "cummin")
+
+
+# --- logcumsumexp -------------------------------------------------------------------------------------------------
+
+
+@Primitive
+def _logcumsumexp(xp: Any, x: Array, *, dim: int) -> Array:
+    """out_i = log of the sum of e^x_j for j <= i        dL/dx_j = sum over i >= j of g_i e^(x_j - out_i)"""
+    if x.ndim == 0 or x.size == 0:
+        return x.copy()
+    out = xp.logaddexp.accumulate(x.astype(_wider(x), copy=False), axis=dim)
+    return xp.ascontiguousarray(out).astype(x.dtype, copy=False)
+
+
+def _logcumsumexp_rule(g: Any, x: Any, out: Any, dim: int) -> Any:
+    """The sum in logarithms, since e^-out alone would overflow: positive and negative g apart."""
+    if x.ndim == 0 or x.numel() == 0:
+        return g
+    return _weighted(g, x, out, dim) - _weighted(-g, x, out, dim)
+
+
+def _weighted(g: Any, x: Any, out: Any, dim: int) -> Any:
+    """sum over i >= j of max(g_i, 0) e^(x_j - out_i)"""
+    positive = g > 0
+    logarithms = where(positive, log(where(positive, g, 1.0)) - out, -math.inf)
+    later = shape.flip(_logcumsumexp(shape.flip(logarithms, dim), dim=dim), dim)
+    return exp(later + x)
+
+
+_logcumsumexp.vjp(x=_logcumsumexp_rule)
+
+
+def logcumsumexp(input: Any, dim: int, *, out: Any = None) -> Any:
+    """The logarithm of the running sum of e^input along `dim`, without overflow.
+
+    >>> import refnet
+    >>> refnet.logcumsumexp(refnet.tensor([1000.0, 1000.0]), 0)
+    tensor([1000.0000, 1000.6932])
+    """
+    expect_tensor(input, "logcumsumexp")
+    if not input.dtype.is_floating_point:
+        input = input.to(_dtype.get_default_dtype())
+    return into(out, _logcumsumexp(input, dim=dim_of(dim, input.ndim)), "logcumsumexp")

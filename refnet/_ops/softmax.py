@@ -13,7 +13,7 @@ from refnet._tape import Primitive
 Array = Any
 
 
-def _shifted(xp: Any, x: Array, dim: int) -> Array:
+def shift_down(xp: Any, x: Array, dim: int) -> Array:
     """x minus its maximum along `dim`, in the type computed in: the exponentials then lie in (0, 1]."""
     x = x.astype(_dtype.opmath(x.dtype), copy=False)
     return x - x.max(axis=dim, keepdims=True) if x.size else x
@@ -27,7 +27,7 @@ def _row_major(xp: Any, out: Array, dtype: Any) -> Array:
 @Primitive
 def _softmax(xp: Any, x: Array, *, dim: int) -> Array:
     """out_i = e^(x_i - max x) / sum_j e^(x_j - max x)        dL/dx = out (g - sum_j g_j out_j)"""
-    exponentials = xp.exp(_shifted(xp, x, dim))
+    exponentials = xp.exp(shift_down(xp, x, dim))
     return _row_major(xp, exponentials / tree_sum(xp, exponentials, (dim,)), x.dtype)
 
 
@@ -46,10 +46,19 @@ def _softmax_rule(g: Any, out: Any, dim: int) -> Any:
 _softmax.vjp(x=_softmax_rule)
 
 
+def _softmax_gradient(xp: Any, g: Array, out: Array, dim: int) -> Array:
+    product = g * out
+    product -= out * tree_sum(xp, product, (dim,))
+    return product
+
+
+_softmax.direct(x=_softmax_gradient)
+
+
 @Primitive
 def _log_softmax(xp: Any, x: Array, *, dim: int) -> Array:
     """out_i = x_i - max x - ln sum_j e^(x_j - max x)        dL/dx = g - e^out sum_j g_j"""
-    shifted = _shifted(xp, x, dim)
+    shifted = shift_down(xp, x, dim)
     return _row_major(xp, shifted - xp.log(tree_sum(xp, xp.exp(shifted), (dim,))), x.dtype)
 
 
@@ -59,7 +68,17 @@ def _log_softmax_composite(xp: Any, x: Array, *, dim: int) -> Array:
     return xp.log(_softmax_composite(xp, x, dim=dim))
 
 
+log_softmax_array = _log_softmax.forward
 _log_softmax.vjp(x=lambda g, out, dim: g - out.exp() * g.sum(dim, keepdim=True))
+
+
+def _log_softmax_gradient(xp: Any, g: Array, out: Array, dim: int) -> Array:
+    share = xp.exp(out)
+    share *= tree_sum(xp, g, (dim,))
+    return xp.subtract(g, share, out=share)
+
+
+_log_softmax.direct(x=_log_softmax_gradient)
 
 
 def _along(primitive: Primitive, input: Any, dim: Any, dtype: Any, out: Any, name: str) -> Any:
@@ -111,3 +130,4 @@ def masked_softmax(xp: Any, x: Array, *, dim: int) -> Array:
 
 
 masked_softmax.vjp(x=_softmax_rule)
+masked_softmax.direct(x=_softmax_gradient)

@@ -1,4 +1,4 @@
-"""Order: sort, argsort, topk. nan counts as the largest value; equal elements stay in their order."""
+"""Order: sort, argsort, msort, topk. nan counts as the largest value; equal elements stay in their order."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from refnet._check import check
 from refnet._ops import shape
 from refnet._ops._args import Values, expect_tensor, into, values_into
 from refnet._ops._dims import dim_of
-from refnet._ops.index import gather
+from refnet._ops.gather import gather
 from refnet._tape import wrap
 
 
@@ -49,6 +49,18 @@ def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = 
     """
     expect_tensor(input, "argsort")
     return into(out, _order(input, dim_of(dim, input.ndim), descending), "argsort")
+
+
+def msort(input: Any, *, out: Any = None) -> Any:
+    """input in rising order along its first dimension.
+
+    >>> import refnet
+    >>> refnet.msort(refnet.tensor([[3, 1], [2, 4]]))
+    tensor([[2, 1],
+            [3, 4]])
+    """
+    expect_tensor(input, "msort")
+    return into(out, sort(input, 0)[0], "msort")
 
 
 def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Any = None) -> Values:

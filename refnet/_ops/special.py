@@ -1,4 +1,4 @@
-"""Special functions: the error function, its complement and its inverse, and the normal distribution function.
+"""Special functions: the error function, its complement and its inverse, the normal distribution function, sinc.
 
 Computed in float64 whatever the type, and rounded once.
 """
@@ -7,18 +7,17 @@ import math
 from typing import Any
 
 from refnet._ops import _error_function
-from refnet._ops.pointwise import Floating, by_blocks, exp
+from refnet._ops._limited import Full
+from refnet._ops._pointwise import Floating, by_blocks
+from refnet._ops._scipy import in_double, widened
+from refnet._ops.exponential import cos, exp, sin
+from refnet._ops.piecewise import where
 
 Array = Any
 
 _DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)  # of the normal distribution
 _SLOPE_AT_0 = 2 / math.sqrt(math.pi)  # of erf
 _STEPS = 3  # of Halley's method: from 1e-2 to beyond float64
-
-
-def widened(xp: Any, x: Array) -> Array:
-    """x as float64; what is expanded becomes row-major."""
-    return x.astype(xp.float64, order="C" if 0 in x.strides else "K", copy=False)
 
 
 @Floating
@@ -86,3 +85,63 @@ def ndtr(xp: Any, x: Array) -> Array:
 
 
 ndtr.vjp(x=lambda g, x: g * (exp(x * x * -0.5) * _DENSITY_AT_0))
+
+
+@Full
+def erfcx(xp: Any, x: Array) -> Array:
+    """out = e^(x^2) erfc x, without overflow        dL/dx = g (2 x out - 2 / sqrt(pi))
+
+    >>> import refnet
+    >>> refnet.special.erfcx(refnet.tensor([0.0, 1.0, 100.0]))
+    tensor([1.0000, 0.4276, 0.0056])
+    """
+    return in_double(xp, "erfcx", x)
+
+
+@Full
+def log_ndtr(xp: Any, x: Array) -> Array:
+    """out = ln ndtr x, without underflow        dL/dx = g sqrt(2 / pi) / erfcx(-x / sqrt 2)
+
+    >>> import refnet
+    >>> refnet.special.log_ndtr(refnet.tensor([-30.0, 0.0]))
+    tensor([-454.3213,   -0.6931])
+    """
+    return in_double(xp, "log_ndtr", x)
+
+
+@Full
+def ndtri(xp: Any, x: Array) -> Array:
+    """out = the y with ndtr y = x; +-inf at 1 and 0, nan beyond        dL/dx = g sqrt(2 pi) e^(out^2 / 2)
+
+    >>> import refnet
+    >>> refnet.special.ndtri(refnet.tensor([0.0, 0.5, 0.975]))
+    tensor([  -inf, 0.0000, 1.9600])
+    """
+    return in_double(xp, "ndtri", x)
+
+
+erfcx.vjp(x=lambda g, x, out: g * (x * 2 * out - _SLOPE_AT_0))
+log_ndtr.vjp(x=lambda g, x: g / erfcx(x * -math.sqrt(0.5)) * math.sqrt(2 / math.pi))
+ndtri.vjp(x=lambda g, out: g * (exp(out * out / 2) / _DENSITY_AT_0))
+
+
+@Floating
+def sinc(xp: Any, x: Array) -> Array:
+    """out = sin(pi x) / (pi x), 1 at 0        dL/dx = g (cos(pi x) - sin(pi x) / (pi x)) / x, 0 at 0
+
+    >>> import refnet
+    >>> refnet.sinc(refnet.tensor([0.0, 0.5, 1.5]))
+    tensor([ 1.0000,  0.6366, -0.2122])
+    """
+    angle = widened(xp, x) * math.pi
+    return xp.where(angle == 0, 1, xp.sin(angle) / angle).astype(x.dtype, copy=False)
+
+
+def _sinc_rule(g: Any, x: Any) -> Any:
+    angle = x * math.pi
+    squared = angle * x
+    slope = (angle * cos(angle) - sin(angle)) / squared
+    return where(squared == 0, 0.0, g * slope)
+
+
+sinc.vjp(x=_sinc_rule)

@@ -65,7 +65,7 @@ class _FunctionOp:
         self.function = function
         self.__name__ = function.__name__
 
-    def pullback(self, node: Any, g: Any) -> list[Any]:
+    def pullback(self, node: Any, g: Any, edges: tuple[Any, ...]) -> list[Any]:
         """Run the user's backward and line its results up with the edges."""
         cotangents = list(g) if isinstance(g, tuple) else [g]
         ctx = node.ctx

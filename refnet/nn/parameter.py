@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 
 from refnet import _dtype
 from refnet._device import device as Device
+from refnet._memory_format import memory_format, preserve_format
 from refnet._tape import TensorBase
 from refnet.creation import empty
 from refnet.tensor import Tensor
@@ -143,21 +144,21 @@ class UninitializedTensorMixin:
         self.data = self.data.to(*args, **kwargs)
         return self
 
-    def half(self) -> Any:
+    def half(self, memory_format: memory_format = preserve_format) -> Any:
         """Become float16."""
-        return self.to(_dtype.float16)
+        return self.to(_dtype.float16, memory_format=memory_format)
 
-    def float(self) -> Any:
+    def float(self, memory_format: memory_format = preserve_format) -> Any:
         """Become float32."""
-        return self.to(_dtype.float32)
+        return self.to(_dtype.float32, memory_format=memory_format)
 
-    def double(self) -> Any:
+    def double(self, memory_format: memory_format = preserve_format) -> Any:
         """Become float64."""
-        return self.to(_dtype.float64)
+        return self.to(_dtype.float64, memory_format=memory_format)
 
-    def bfloat16(self) -> Any:
+    def bfloat16(self, memory_format: memory_format = preserve_format) -> Any:
         """Become bfloat16."""
-        return self.to(_dtype.bfloat16)
+        return self.to(_dtype.bfloat16, memory_format=memory_format)
 
     def cpu(self) -> Any:
         """Move to host memory."""

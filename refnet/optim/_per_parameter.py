@@ -7,6 +7,7 @@ from refnet import _dtype
 from refnet._check import check
 from refnet._tape import TensorBase
 from refnet.creation import tensor
+from refnet.optim._updates import quiet
 from refnet.optim.optimizer import Group, Optimizer
 
 
@@ -35,7 +36,8 @@ class PerParameter(Optimizer):
         """Update every parameter that has a gradient; returns what `closure` returned."""
         loss = self._evaluate(closure)
         for group in self.param_groups:
-            self._update_all([parameter for parameter in group["params"] if parameter.grad is not None], group)
+            with quiet():
+                self._update_all([parameter for parameter in group["params"] if parameter.grad is not None], group)
         return loss
 
     def _update_all(self, parameters: list[Any], group: Group) -> None:

@@ -1,7 +1,7 @@
 """In-place updates of bare arrays, the steps that optimizers are made of.
 
 Each rounds where torch rounds: after every operation in float32 and float64; once an update, from float32, in the
-half types. Numbers are taken in the array's type.
+half types. Numbers are taken in the array's type. Infinities and nan are data: steps run under `quiet()`.
 """
 
 import functools
@@ -10,22 +10,24 @@ from typing import Any
 
 import numpy
 
-from refnet import _dtype
-from refnet._tape import mode
-
 Array = Any
 
 
+def quiet() -> Any:
+    """A ``with`` block in which numpy does not warn."""
+    return numpy.errstate(all="ignore")
+
+
 def _update(kernel: Callable[..., None]) -> Callable[..., None]:
-    """Run `kernel` on float32 copies where the target is of a half type, and without numpy's warnings."""
+    """Run `kernel` on float32 copies where the target is of a half type."""
 
     @functools.wraps(kernel)
     def run(target: Array, *operands: Any, **numbers: float) -> None:
-        if target.dtype not in _dtype.HALF:
-            mode.quiet.run(kernel, target, *operands, **numbers)
+        if target.itemsize > 2:
+            kernel(target, *operands, **numbers)
             return
         wide = target.astype(numpy.float32)
-        mode.quiet.run(kernel, wide, *(x.astype(numpy.float32) for x in operands), **numbers)
+        kernel(wide, *(x.astype(numpy.float32) for x in operands), **numbers)
         target[...] = wide
 
     return run

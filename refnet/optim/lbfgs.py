@@ -98,7 +98,11 @@ class LBFGS(Optimizer):
             else:
                 _remember(memory, gradient, group["history_size"])
                 memory["d"] = _direction(memory, gradient, state.setdefault("al", [None] * group["history_size"]))
-            memory["prev_flat_grad"], memory["prev_loss"] = gradient.clone(), loss
+            if memory.get("prev_flat_grad") is None:
+                memory["prev_flat_grad"] = gradient.clone()
+            else:  # in place, as torch: a state that was loaded follows the optimizer
+                memory["prev_flat_grad"].copy_(gradient)
+            memory["prev_loss"] = loss
 
             lr = group["lr"]
             memory["t"] = min(1.0, 1.0 / gradient.abs().sum()) * lr if first else lr
@@ -158,7 +162,8 @@ class LBFGS(Optimizer):
         offset = 0
         for parameter in self.param_groups[0]["params"]:
             part = direction[offset : offset + parameter.numel()].reshape(parameter.shape)
-            _updates.add(parameter._array, part._array, alpha=number(step))
+            with _updates.quiet():
+                _updates.add(parameter._array, part._array, alpha=number(step))
             written(parameter)
             offset += parameter.numel()
 

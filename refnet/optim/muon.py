@@ -3,6 +3,8 @@
 import math
 from typing import Any, ClassVar
 
+import numpy
+
 from refnet import _dtype
 from refnet._check import check
 from refnet.creation import zeros_like
@@ -82,8 +84,8 @@ class Muon(PerParameter):
         check(gradient.ndim == 2, lambda: "Param gradient must be a 2D matrix", ValueError)
         if "momentum_buffer" not in state:
             state["momentum_buffer"] = zeros_like(gradient)
-        velocity = state["momentum_buffer"].lerp_(gradient, 1 - momentum)
-        update = gradient.lerp(velocity, momentum) if group["nesterov"] else velocity
+        velocity = state["momentum_buffer"].copy_(blended(state["momentum_buffer"], gradient, 1 - momentum))
+        update = blended(gradient, velocity, momentum) if group["nesterov"] else velocity
         update = orthogonalized(update, group["ns_coefficients"], group["ns_steps"], group["eps"])
 
         n, m = parameter.shape
@@ -94,6 +96,20 @@ class Muon(PerParameter):
         step = update.to(parameter.dtype)
         _updates.add(parameter._array, step._array, alpha=-number(group["lr"] * scale))
         written(parameter)
+
+
+def blended(start: Any, end: Any, weight: float) -> Any:
+    """start + weight (end - start), counted from the nearer end; at float32 with the one rounding of a fused multiply-add.
+
+    As torch computes it. A last bit counts here: what comes next is rounded to bfloat16, where it decides between two
+    numbers that are 2^16 times farther apart.
+    """
+    if start.dtype is not _dtype.float32:
+        return start.lerp(end, weight)
+    factor = numpy.float32(weight)
+    span = (end - start).double()
+    near = start.double() + float(factor) * span
+    return (near if abs(factor) < 0.5 else end.double() - float(1 - factor) * span).float()
 
 
 def orthogonalized(matrix: Any, coefficients: tuple[float, float, float], steps: int, eps: float) -> Any:
@@ -115,6 +131,6 @@ def orthogonalized(matrix: Any, coefficients: tuple[float, float, float], steps:
 
 
 def _combined(beta: float, x: Any, alpha: float, y: Any, z: Any) -> Any:
-    """beta x + alpha y z in bfloat16, rounded once, as a fused kernel does."""
+    """beta x + alpha y z in bfloat16, from a float32 product, with the one rounding of a fused multiply-add before."""
     x, y, z = (each.to(_dtype.float32) for each in (x, y, z))
-    return (beta * x + alpha * (y @ z)).to(_dtype.bfloat16)
+    return (beta * x.double() + alpha * (y @ z).double()).to(_dtype.float32).to(_dtype.bfloat16)

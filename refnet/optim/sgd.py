@@ -6,7 +6,7 @@ from refnet._check import check
 from refnet._tape import wrap
 from refnet.optim._per_parameter import PerParameter
 from refnet.optim._updates import add, number, scale
-from refnet.optim.optimizer import Params, check_implementation, check_lr, gradient_of, with_decay, written
+from refnet.optim.optimizer import Group, Params, check_implementation, check_lr, gradient_of, with_decay, written
 
 
 class SGD(PerParameter):
@@ -75,22 +75,28 @@ class SGD(PerParameter):
         options |= {"nesterov": nesterov, "maximize": maximize}
         super().__init__(params, {**options, "foreach": foreach, "differentiable": differentiable, "fused": fused})
 
-    def _update(self, parameter: Any, group: dict[str, Any]) -> None:
-        momentum, theta = group["momentum"], parameter._array
-        g = with_decay(gradient_of(parameter, group["maximize"]), theta, number(group["weight_decay"]))
-        if momentum != 0:
-            state = self.state[parameter]
-            velocity = state.get("momentum_buffer")
-            if velocity is None:
-                velocity = state["momentum_buffer"] = wrap(g.copy(order="K"), parameter.device)
-            else:
-                scale(velocity._array, factor=momentum)
-                add(velocity._array, g, alpha=1 - group["dampening"])
-                written(velocity)
-            if group["nesterov"]:
-                g = g.copy(order="K")
-                add(g, velocity._array, alpha=momentum)
-            else:
-                g = velocity._array
-        add(theta, g, alpha=-number(group["lr"]))
-        written(parameter)
+    def _update_all(self, parameters: list[Any], group: Group) -> None:
+        momentum, maximize = group["momentum"], group["maximize"]
+        decay, step = number(group["weight_decay"]), -number(group["lr"])
+        for parameter in parameters:
+            g = with_decay(gradient_of(parameter, maximize), parameter._array, decay)
+            if momentum != 0:
+                g = self._with_momentum(parameter, g, group)
+            add(parameter._array, g, alpha=step)
+            written(parameter)
+
+    def _with_momentum(self, parameter: Any, g: Any, group: Group) -> Any:
+        """The velocity after g, or with Nesterov's momentum g and what the velocity will add next."""
+        momentum, state = group["momentum"], self.state[parameter]
+        velocity = state.get("momentum_buffer")
+        if velocity is None:
+            velocity = state["momentum_buffer"] = wrap(g.copy(order="K"), parameter.device)
+        else:
+            scale(velocity._array, factor=momentum)
+            add(velocity._array, g, alpha=1 - group["dampening"])
+            written(velocity)
+        if not group["nesterov"]:
+            return velocity._array
+        g = g.copy(order="K")
+        add(g, velocity._array, alpha=momentum)
+        return g

@@ -251,5 +251,6 @@ def _check_decay(decay: float) -> None:
 
 def _lerp(averages: Sequence[Any], currents: Sequence[Any], weight: float) -> None:
     for average, current in zip(averages, currents, strict=True):
-        _updates.lerp(average._array, current._array, weight=weight)
+        with _updates.quiet():
+            _updates.lerp(average._array, current._array, weight=weight)
         written(average)

@@ -486,6 +486,7 @@ def multinomial(
         replacement or count <= categories,
         lambda: f"cannot sample n_sample > prob_dist.size(-1) samples without replacement, got {count} > {categories}",
     )
+    check(categories <= 1 << 24, lambda: f"number of categories cannot exceed 2^24, got {categories}")
     _check_weights(weights, by_row=bool(replacement) and count > 1)
     engine = engine_of(generator, "multinomial")
     rows = weights.reshape(1, -1) if weights.ndim == 1 else weights

@@ -1,5 +1,7 @@
 """Rules on bare arrays, beside the rules in Tensor algebra: the same gradients, recorded or not."""
 
+import importlib
+import pkgutil
 from collections.abc import Callable
 from typing import Any
 
@@ -7,8 +9,11 @@ import numpy as np
 import pytest
 
 import refnet
-from refnet._ops import activation, matmul, pointwise
+from refnet import _ops
+from refnet._ops import activation, conv, loss, matmul, pointwise, pool, shape, softmax
 from refnet._ops.batch_norm import batch_norm
+from refnet._ops.layer_norm import layer_norm
+from refnet._ops.linear_cross_entropy import linear_cross_entropy
 from refnet._tape import Primitive
 
 
@@ -18,7 +23,27 @@ def drawn(*shape: int, seed: int = 0) -> Any:
 
 
 X, Y, ROW, BIAS = drawn(3, 4), drawn(3, 4, seed=1), drawn(4, seed=2), drawn(3, seed=3)
+IMAGES, FILTERS = drawn(2, 2, 6, 4), drawn(3, 2, 3, 3, seed=1)
 BATCH, SCALE, SHIFT = drawn(5, 4, 3), drawn(4, seed=1), drawn(4, seed=2)
+
+
+def moments() -> Any:
+    return np.empty((2, 4))
+
+
+def convolved(*operands: Any, **geometry: Any) -> Any:
+    return conv.conv(*operands, **{"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1} | geometry)
+
+
+def chunked(*operands: Any) -> Any:
+    parameters = {"target": np.array([2, 0, 1]), "factor": np.array([1.0, 0.0, 0.5])}
+    return linear_cross_entropy(*operands, **parameters, rows_at_once=2, summed=True)
+
+
+def entropy(x: Any, classes: Any, **options: Any) -> Any:
+    return refnet.nn.functional.cross_entropy(x, refnet.tensor(classes), **options)
+
+
 CALLS: list[tuple[Primitive, Callable[[], Any], tuple[Any, ...]]] = [
     (pointwise.add, lambda: pointwise.add(X, ROW, alpha=2.5), (X, ROW)),
     (pointwise.sub, lambda: pointwise.sub(X, Y, alpha=-3), (X, Y)),
@@ -34,20 +59,35 @@ CALLS: list[tuple[Primitive, Callable[[], Any], tuple[Any, ...]]] = [
     (activation.gelu, lambda: activation.gelu(X), (X,)),
     (matmul.affine, lambda: matmul.affine(X, Y, drawn(3, seed=3)), (X, Y)),
     (matmul.affine, lambda: matmul.affine(X, Y.detach(), BIAS), (X, BIAS)),
-    (batch_norm, lambda: batch_norm(BATCH, SCALE, SHIFT, eps=1e-5)[0], (BATCH, SCALE, SHIFT)),
-    (batch_norm, lambda: batch_norm(BATCH, eps=1e-2)[0], (BATCH,)),
-    (batch_norm, lambda: batch_norm(BATCH.detach(), SCALE.detach(), SHIFT, eps=1e-2)[0], (SHIFT,)),
+    (batch_norm, lambda: batch_norm(BATCH, SCALE, SHIFT, eps=1e-5, moments=moments()), (BATCH, SCALE, SHIFT)),
+    (batch_norm, lambda: batch_norm(BATCH, eps=1e-2, moments=moments()), (BATCH,)),
+    (batch_norm, lambda: batch_norm(BATCH.detach(), SCALE.detach(), SHIFT, eps=1e-2, moments=moments()), (SHIFT,)),
+    (layer_norm, lambda: layer_norm(X, ROW, SHIFT, eps=0.1, moments=np.empty((2, 3))), (X, ROW, SHIFT)),
+    (layer_norm, lambda: layer_norm(X, eps=0.1, moments=np.empty((2, 3))), (X,)),
+    (conv.conv, lambda: convolved(IMAGES, FILTERS, BIAS, padding=(1, 1)), (IMAGES, FILTERS, BIAS)),
+    (conv.conv, lambda: convolved(IMAGES, FILTERS.detach(), stride=(2, 1)), (IMAGES,)),
+    (conv.conv, lambda: convolved(IMAGES, drawn(3, 2, 6, 4), BIAS), (IMAGES, BIAS)),
+    (conv.conv, lambda: convolved(IMAGES, drawn(4, 1, 3, 2), groups=2, dilation=(2, 1)), (IMAGES,)),
+    (pool.window_mean, lambda: refnet.nn.functional.avg_pool2d(IMAGES, 2), (IMAGES,)),
+    (pool.window_mean, lambda: refnet.nn.functional.avg_pool2d(IMAGES, 3, 2, 1, count_include_pad=False), (IMAGES,)),
+    (linear_cross_entropy, lambda: chunked(X, Y), (X, Y)),
+    (linear_cross_entropy, lambda: chunked(X, Y, BIAS), (X, Y, BIAS)),
+    (shape.view, lambda: X.view(2, 6), (X,)),
+    (softmax._softmax, lambda: refnet.softmax(BATCH, 1), (BATCH,)),
+    (softmax._softmax, lambda: refnet.softmax(X, 1), (X,)),
+    (softmax._log_softmax, lambda: refnet.log_softmax(BATCH, 1), (BATCH,)),
+    (softmax._log_softmax, lambda: refnet.log_softmax(X, 1), (X,)),
+    (softmax.masked_softmax, lambda: softmax.masked_softmax(X, dim=1), (X,)),
+    (loss.cross_entropy, lambda: entropy(X, [2, 0, 3]), (X,)),
+    (loss.cross_entropy, lambda: entropy(X, [2, -1, 3], ignore_index=-1, weight=SCALE.detach()), (X,)),
+    (loss.cross_entropy, lambda: entropy(BATCH.mT, [[2, 0, 1, 1]] * 5, reduction="none"), (BATCH,)),
 ]
 
 
 def test_every_direct_rule_is_tried() -> None:
-    have = {
-        op
-        for module in (activation, matmul, pointwise)
-        for op in vars(module).values()
-        if isinstance(op, Primitive) and op.kernels
-    }
-    assert have | {batch_norm} == {op for op, _, _ in CALLS}
+    modules = [importlib.import_module(f"refnet._ops.{found.name}") for found in pkgutil.iter_modules(_ops.__path__)]
+    primitives = {op for module in modules for op in vars(module).values() if isinstance(op, Primitive)}
+    assert {op for op in primitives if op.kernels or op.joint} == {op for op, _, _ in CALLS}
 
 
 @pytest.mark.parametrize("kind", ["float64", "float32"])

@@ -35,10 +35,12 @@ from refnet.nn.functional.bilinear import bilinear as bilinear
 from refnet.nn.functional.conv import conv1d as conv1d
 from refnet.nn.functional.conv import conv2d as conv2d
 from refnet.nn.functional.conv import conv3d as conv3d
+from refnet.nn.functional.conv import conv_tbc as conv_tbc
 from refnet.nn.functional.conv import conv_transpose1d as conv_transpose1d
 from refnet.nn.functional.conv import conv_transpose2d as conv_transpose2d
 from refnet.nn.functional.conv import conv_transpose3d as conv_transpose3d
 from refnet.nn.functional.conv import pad as pad
+from refnet.nn.functional.ctc import ctc_loss as ctc_loss
 from refnet.nn.functional.distance import cosine_similarity as cosine_similarity
 from refnet.nn.functional.distance import pairwise_distance as pairwise_distance
 from refnet.nn.functional.distance import pdist as pdist
@@ -50,10 +52,19 @@ from refnet.nn.functional.dropout import dropout3d as dropout3d
 from refnet.nn.functional.dropout import feature_alpha_dropout as feature_alpha_dropout
 from refnet.nn.functional.fractional import fractional_max_pool2d as fractional_max_pool2d
 from refnet.nn.functional.fractional import fractional_max_pool3d as fractional_max_pool3d
+from refnet.nn.functional.grouped import grouped_mm as grouped_mm
+from refnet.nn.functional.interpolate import interpolate as interpolate
+from refnet.nn.functional.interpolate import upsample as upsample
+from refnet.nn.functional.interpolate import upsample_bilinear as upsample_bilinear
+from refnet.nn.functional.interpolate import upsample_nearest as upsample_nearest
 from refnet.nn.functional.layer_norm import group_norm as group_norm
 from refnet.nn.functional.layer_norm import layer_norm as layer_norm
 from refnet.nn.functional.layer_norm import rms_norm as rms_norm
+from refnet.nn.functional.likelihood import gaussian_nll_loss as gaussian_nll_loss
+from refnet.nn.functional.likelihood import kl_div as kl_div
+from refnet.nn.functional.likelihood import poisson_nll_loss as poisson_nll_loss
 from refnet.nn.functional.linear import linear as linear
+from refnet.nn.functional.linear_cross_entropy import linear_cross_entropy as linear_cross_entropy
 from refnet.nn.functional.local_norm import local_response_norm as local_response_norm
 from refnet.nn.functional.local_norm import normalize as normalize
 from refnet.nn.functional.loss import binary_cross_entropy as binary_cross_entropy
@@ -64,6 +75,15 @@ from refnet.nn.functional.loss import l1_loss as l1_loss
 from refnet.nn.functional.loss import mse_loss as mse_loss
 from refnet.nn.functional.loss import nll_loss as nll_loss
 from refnet.nn.functional.loss import smooth_l1_loss as smooth_l1_loss
+from refnet.nn.functional.margin import multi_margin_loss as multi_margin_loss
+from refnet.nn.functional.margin import multilabel_margin_loss as multilabel_margin_loss
+from refnet.nn.functional.margin import multilabel_soft_margin_loss as multilabel_soft_margin_loss
+from refnet.nn.functional.margin import soft_margin_loss as soft_margin_loss
+from refnet.nn.functional.metric import cosine_embedding_loss as cosine_embedding_loss
+from refnet.nn.functional.metric import hinge_embedding_loss as hinge_embedding_loss
+from refnet.nn.functional.metric import margin_ranking_loss as margin_ranking_loss
+from refnet.nn.functional.metric import triplet_margin_loss as triplet_margin_loss
+from refnet.nn.functional.metric import triplet_margin_with_distance_loss as triplet_margin_with_distance_loss
 from refnet.nn.functional.normalization import batch_norm as batch_norm
 from refnet.nn.functional.normalization import instance_norm as instance_norm
 from refnet.nn.functional.pooling import adaptive_avg_pool1d as adaptive_avg_pool1d
@@ -94,6 +114,13 @@ from refnet.nn.functional.rectifier import softshrink as softshrink
 from refnet.nn.functional.sparse import embedding as embedding
 from refnet.nn.functional.sparse import embedding_bag as embedding_bag
 from refnet.nn.functional.sparse import one_hot as one_hot
+from refnet.nn.functional.vision import affine_grid as affine_grid
+from refnet.nn.functional.vision import channel_shuffle as channel_shuffle
+from refnet.nn.functional.vision import fold as fold
+from refnet.nn.functional.vision import grid_sample as grid_sample
+from refnet.nn.functional.vision import pixel_shuffle as pixel_shuffle
+from refnet.nn.functional.vision import pixel_unshuffle as pixel_unshuffle
+from refnet.nn.functional.vision import unfold as unfold
 from refnet.nn.functional.with_indices import adaptive_max_pool1d_with_indices as adaptive_max_pool1d_with_indices
 from refnet.nn.functional.with_indices import adaptive_max_pool2d_with_indices as adaptive_max_pool2d_with_indices
 from refnet.nn.functional.with_indices import adaptive_max_pool3d_with_indices as adaptive_max_pool3d_with_indices
@@ -113,6 +140,7 @@ __all__ = [
     "adaptive_max_pool2d_with_indices",
     "adaptive_max_pool3d",
     "adaptive_max_pool3d_with_indices",
+    "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
@@ -123,14 +151,18 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "celu",
     "celu_",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_tbc",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",
@@ -140,32 +172,41 @@ __all__ = [
     "embedding",
     "embedding_bag",
     "feature_alpha_dropout",
+    "fold",
     "fractional_max_pool2d",
     "fractional_max_pool2d_with_indices",
     "fractional_max_pool3d",
     "fractional_max_pool3d_with_indices",
+    "gaussian_nll_loss",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
+    "grouped_mm",
     "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "hardtanh_",
+    "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
+    "interpolate",
+    "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
     "leaky_relu_",
     "linear",
+    "linear_cross_entropy",
     "local_response_norm",
     "log_softmax",
     "logsigmoid",
     "lp_pool1d",
     "lp_pool2d",
     "lp_pool3d",
+    "margin_ranking_loss",
     "max_pool1d",
     "max_pool1d_with_indices",
     "max_pool2d",
@@ -178,12 +219,18 @@ __all__ = [
     "mish",
     "mse_loss",
     "multi_head_attention_forward",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
     "nll_loss",
     "normalize",
     "one_hot",
     "pad",
     "pairwise_distance",
     "pdist",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "poisson_nll_loss",
     "prelu",
     "relu",
     "relu6",
@@ -197,6 +244,7 @@ __all__ = [
     "sigmoid",
     "silu",
     "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
     "softmin",
     "softplus",
@@ -206,4 +254,10 @@ __all__ = [
     "tanhshrink",
     "threshold",
     "threshold_",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
+    "unfold",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]

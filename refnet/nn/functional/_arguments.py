@@ -6,30 +6,15 @@ import numpy
 
 from refnet import _dtype, _tape
 from refnet._check import check
+from refnet._ops._args import expect_floating as expect_floating
 from refnet._ops._args import expect_tensor, type_name
-from refnet._tape import TensorBase
+from refnet._ops._args import in_type as in_type
+from refnet._ops._args import number as number
 
 
-def number(value: Any, name: str, argument: str, position: int) -> Any:
-    """`value` as a Python number; torch's TypeError for what is none. A 0-d tensor without history counts as one."""
-    if isinstance(value, TensorBase) and not value.shape and not value.requires_grad:  # type: ignore[attr-defined]
-        return value.item()  # type: ignore[attr-defined]
-    check(
-        isinstance(value, int | float | numpy.number),
-        lambda: f"{name}(): argument '{argument}' (position {position}) must be Number, not {type(value).__name__}",
-        TypeError,
-    )
-    return value
-
-
-def expect_floating(input: Any, name: str, kernel: str) -> None:
-    """A floating tensor, or torch's TypeError or NotImplementedError, which names its kernel."""
-    expect_tensor(input, name)
-    check(
-        input.is_floating_point(),
-        lambda: f"\"{kernel}\" not implemented for '{type_name(input.dtype)}'",
-        NotImplementedError,
-    )
+def widened(x: Any) -> Any:
+    """x in the type computed in: float32 for float16 and bfloat16."""
+    return x.float() if x.itemsize == 2 and x.is_floating_point() else x
 
 
 def expect_constant(value: Any, function: str, argument: str) -> None:
@@ -58,11 +43,26 @@ def expect_real(value: Any, name: str, argument: str, position: int) -> None:
     )
 
 
+def expect_bool(value: Any, name: str, argument: str, position: int) -> None:
+    """A flag: torch takes nothing else for true or false."""
+    check(
+        isinstance(value, bool | numpy.bool_),
+        lambda: f"{name}(): argument '{argument}' (position {position}) must be bool, not {type(value).__name__}",
+        TypeError,
+    )
+
+
 def expect_matching_parameters(input: Any, given: dict[str, Any], name: str) -> None:
     """Parameters and statistics all of input's type, or all float32 with an input of a half type."""
-    kinds = {parameter: value.dtype for parameter, value in given.items() if value is not None}
-    mixed = bool(kinds) and next(iter(kinds.values())) is not input.dtype
-    wanted = _dtype.float32 if mixed else input.dtype
+    check_matching(
+        input.dtype, {parameter: value.dtype for parameter, value in given.items() if value is not None}, name
+    )
+
+
+def check_matching(dtype: Any, kinds: dict[str, Any], name: str) -> None:
+    """`expect_matching_parameters`, by dtypes."""
+    mixed = bool(kinds) and next(iter(kinds.values())) is not dtype
+    wanted = _dtype.float32 if mixed else dtype
     for parameter, kind in kinds.items():
         check(
             kind is wanted,
@@ -72,10 +72,10 @@ def expect_matching_parameters(input: Any, given: dict[str, Any], name: str) -> 
                     if mixed
                     else f"expected scalar type {type_name(wanted)} but found {type_name(kind)}"
                 )
-                + f" ({name}: input {type_name(input.dtype)}, {parameter} {type_name(kind)})"
+                + f" ({name}: input {type_name(dtype)}, {parameter} {type_name(kind)})"
             ),
         )
     check(
-        not mixed or input.itemsize == 2,
-        lambda: f"mixed dtype (CPU): all inputs must share same datatype. ({name}: input {type_name(input.dtype)})",
+        not mixed or (dtype.itemsize == 2 and dtype.is_floating_point),
+        lambda: f"mixed dtype (CPU): all inputs must share same datatype. ({name}: input {type_name(dtype)})",
     )

@@ -12,7 +12,7 @@ from refnet._ops._args import expect_tensor
 from refnet._ops._dims import dim_of
 from refnet._tape import TensorBase
 from refnet.creation import empty_like, zeros_like
-from refnet.nn.functional._arguments import expect_floating, number
+from refnet.nn.functional._arguments import expect_floating, in_type, number
 
 
 def _apply(function: Any, input: Any, inplace: bool, *args: Any, **options: Any) -> Any:
@@ -70,10 +70,13 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
 def _clipped(input: Any, low: Any, high: Any, inplace: bool, name: str) -> Any:
     expect_tensor(input, name)
     check(input.dtype is not _dtype.bool_, lambda: "Bool inputs not supported for hardtanh")
+    if not input.is_floating_point():
+        low, high = in_type(_dtype.int64, low), in_type(_dtype.int64, high)
     check(
         input.dtype is not _dtype.uint8 or (low >= 0 and high >= 0),
         lambda: "cannot do hardtanh on an unsigned type with negative limits",
     )
+    low, high = in_type(input.dtype, low), in_type(input.dtype, high)
     return _apply(activation.hardtanh, input, inplace, low=low, high=high)
 
 
@@ -87,8 +90,7 @@ def threshold(input: Any, threshold: float, value: float, inplace: bool = False)
     expect_tensor(input, "threshold")
     limit, value = number(threshold, "threshold", "threshold", 2), number(value, "threshold", "value", 3)
     check(input.dtype is not _dtype.bool_, lambda: "\"threshold_cpu\" not implemented for 'Bool'", NotImplementedError)
-    if not input.is_floating_point():
-        limit, value = int(limit), int(value)
+    limit, value = in_type(input.dtype, limit), in_type(input.dtype, value)
     return _apply(activation.threshold, input, inplace, limit=limit, value=value)
 
 
@@ -188,6 +190,11 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     """
     expect_floating(input, "gelu", "GeluKernelImpl")
     check(
+        isinstance(approximate, str),
+        lambda: f"gelu(): argument 'approximate' must be str, not {type(approximate).__name__}",
+        TypeError,
+    )
+    check(
         approximate in ("none", "tanh"),
         lambda: f"approximate argument must be either none or tanh. (gelu: got {approximate!r})",
     )
@@ -236,7 +243,7 @@ def glu(input: Any, dim: int = -1) -> Any:
     check(size % 2 == 0, lambda: f"Halving dimension must be even, but dimension {d} is size {size}")
     expect_floating(input, "glu", "glu_cpu")
     kept, gate = input.split(size // 2, d) if size else (input, input)
-    return kept * activation.logistic(gate)
+    return activation.gated(kept, gate)
 
 
 # --- softmax ------------------------------------------------------------------------------------------------------

@@ -10,21 +10,16 @@ from typing import Any
 from refnet import _dtype
 from refnet._check import check
 from refnet._ops import shape as shapes
-from refnet._ops._args import expect_tensor
+from refnet._ops._args import c_name, expect_tensor
 from refnet._ops._dims import dim_of
 from refnet._ops.matmul import baddbmm, bmm, matmul
 from refnet._ops.softmax import masked_softmax
 from refnet.creation import ones, zeros, zeros_like
+from refnet.nn.functional._arguments import expect_bool, expect_real
 from refnet.nn.functional.activation import softmax
 from refnet.nn.functional.conv import pad
 from refnet.nn.functional.dropout import dropout
 from refnet.nn.functional.linear import linear
-
-_C_NAMES = {
-    "float16": "c10::Half", "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double", "int64": "long int",
-    "int32": "int", "int16": "short int", "int8": "signed char", "uint8": "unsigned char", "bool": "bool",
-}  # fmt: skip
-
 
 # --- one head ---------------------------------------------------------------------------------------------------------
 
@@ -55,7 +50,7 @@ def scaled_dot_product_attention(
     >>> refnet.nn.functional.scaled_dot_product_attention(q, k, refnet.tensor([[1.0], [5.0]]))
     tensor([[1.]])
     """
-    _check_attention(query, key, value, attn_mask, scale)
+    _check_attention(query, key, value, attn_mask, dropout_p, is_causal, scale)
     fused = _is_fused(query, key, value, attn_mask, dropout_p)
     check(
         attn_mask is None or not is_causal or fused,
@@ -82,12 +77,14 @@ def scaled_dot_product_attention(
     return _in_order_of(query, out) if fused else out
 
 
-def _check_attention(query: Any, key: Any, value: Any, mask: Any, scale: Any) -> None:
+def _check_attention(query: Any, key: Any, value: Any, mask: Any, dropout_p: Any, is_causal: Any, scale: Any) -> None:
     name = "scaled_dot_product_attention"
     for position, (argument, x) in enumerate((("query", query), ("key", key), ("value", value)), 1):
         expect_tensor(x, name, argument, position)
     if mask is not None:
         expect_tensor(mask, name, "attn_mask", 4)
+    expect_real(dropout_p, name, "dropout_p", 5)
+    expect_bool(is_causal, name, "is_causal", 6)
     check(
         scale is None or isinstance(scale, int | float),
         lambda: f"{name}(): argument 'scale' must be float, not {type(scale).__name__}",
@@ -97,8 +94,8 @@ def _check_attention(query: Any, key: Any, value: Any, mask: Any, scale: Any) ->
         query.dtype is key.dtype is value.dtype,
         lambda: (
             "Expected query, key, and value to have the same dtype, but got query.dtype: "
-            f"{_C_NAMES[query.dtype.name]} key.dtype: {_C_NAMES[key.dtype.name]} and value.dtype: "
-            f"{_C_NAMES[value.dtype.name]} instead."
+            f"{c_name(query.dtype)} key.dtype: {c_name(key.dtype)} and value.dtype: "
+            f"{c_name(value.dtype)} instead."
         ),
     )
     check(
@@ -112,7 +109,7 @@ def _check_attention(query: Any, key: Any, value: Any, mask: Any, scale: Any) ->
         mask is None or mask.dtype in (_dtype.bool_, _dtype.float32, query.dtype),
         lambda: (
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
-            f"{_C_NAMES[mask.dtype.name]} and  query.dtype: {_C_NAMES[query.dtype.name]} instead."
+            f"{c_name(mask.dtype)} and  query.dtype: {c_name(query.dtype)} instead."
         ),
     )
     check(

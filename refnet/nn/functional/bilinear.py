@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from refnet._check import check
-from refnet._ops._args import expect_tensor, type_name
+from refnet._ops._args import c_name, expect_tensor
 from refnet._ops._dims import dim_of
 from refnet.nn.functional._arguments import expect_optional_tensor
 
@@ -21,10 +21,10 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
         expect_tensor(value, "bilinear", argument, position)
     expect_optional_tensor(bias, "bilinear", "bias", 4)
     check(
-        input1.dtype is input2.dtype is weight.dtype,
+        input1.dtype is input2.dtype is weight.dtype and (bias is None or bias.dtype is weight.dtype),
         lambda: (
-            f"All tensors must have the same dtype, got input1: {type_name(input1.dtype)}, input2: "
-            f"{type_name(input2.dtype)}, weight: {type_name(weight.dtype)} (bilinear)"
+            f"All tensors must have the same dtype, got input1: {c_name(input1.dtype)}, input2: {c_name(input2.dtype)}, "
+            f"weight: {c_name(weight.dtype)}" + ("" if bias is None else f", bias: {c_name(bias.dtype)}")
         ),
     )
     check(

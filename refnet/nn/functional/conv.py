@@ -3,15 +3,17 @@
 Each is one function of `_ops.conv`: here are the arguments as torch takes them, and the errors.
 """
 
+import functools
 import warnings
 from typing import Any
 
 from refnet import _dtype
 from refnet._check import check
-from refnet._ops._args import type_name
+from refnet._ops._args import c_name, expect_tensor, type_name
 from refnet._ops.conv import conv, conv_input, output_size
 from refnet._ops.pad import pad as pad
 from refnet._tape import TensorBase
+from refnet.nn.functional._arguments import widened
 
 Ints = tuple[int, ...]
 
@@ -102,6 +104,36 @@ def conv_transpose3d(
     return _transpose("conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+def conv_tbc(input: Any, weight: Any, bias: Any, pad: int = 0) -> Any:
+    """`conv1d` over time of input (T, N, C), with weight (K, C, O), bias (O,) and `pad` zeros at both ends: (T', N, O).
+
+    >>> import refnet
+    >>> x = refnet.tensor([1.0, 2.0, 4.0]).reshape(3, 1, 1)
+    >>> refnet.nn.functional.conv_tbc(x, refnet.tensor([-1.0, 1.0]).reshape(2, 1, 1), refnet.zeros(1)).flatten()
+    tensor([1., 2.])
+    """
+    name = "conv_tbc"
+    for position, (what, value) in enumerate((("input", input), ("weight", weight), ("bias", bias)), 1):
+        expect_tensor(value, name, what, position)
+    check(input.ndim == 3, lambda: "Input must have 3 dims: time, batch, in_channel")
+    check(weight.ndim == 3, lambda: "Weight tensor must have 3 dims: kernel_width, in_channels, out_channels.")
+    check(bias.ndim == 1, lambda: "Bias must be 1-D")
+    check(
+        input.shape[2] == weight.shape[1],
+        lambda: (
+            f"Input dim 2 (input channels) is not == dim 1 in the weight tensor: {input.shape[2]}, {weight.shape[1]}"
+        ),
+    )
+    check(
+        weight.shape[2] == bias.shape[0],
+        lambda: (
+            f"Bias size must equal dim 2 in the weight tensor (output channels): {bias.shape[0]}, {weight.shape[2]}"
+        ),
+    )
+    out = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad)  # (N, C, T), (O, C, K)
+    return out.permute(2, 0, 1).contiguous()  # (N, O, T') -> (T', N, O)
+
+
 # --- arguments ----------------------------------------------------------------------------------------------------
 
 
@@ -112,7 +144,7 @@ def _ints(value: Any, n: int, what: str, name: str) -> Ints:
     values = tuple(value) if isinstance(value, list | tuple) else (value,)
     for v in values:
         check(
-            isinstance(v, int),
+            isinstance(v, int) and not isinstance(v, bool),
             lambda v=v: f"{name}(): argument '{what}' must be tuple of ints, not {type(v).__name__}",  # type: ignore[misc]
             TypeError,
         )
@@ -131,14 +163,11 @@ def _ints(value: Any, n: int, what: str, name: str) -> Ints:
 def _check_operands(name: str, n: int, input: Any, weight: Any, bias: Any) -> None:
     """Tensors, of ranks that fit, of one dtype."""
     for what, value in (("input", input), ("weight", weight), ("bias", bias)):
-        check(
-            isinstance(value, TensorBase) or (what == "bias" and value is None),
-            lambda what=what, value=value: (
-                f"{name}() received an invalid combination of arguments: '{what}' must be Tensor, "  # type: ignore[misc]
+        if not isinstance(value, TensorBase) and not (what == "bias" and value is None):
+            raise TypeError(
+                f"{name}() received an invalid combination of arguments: '{what}' must be Tensor, "
                 f"not {type(value).__name__}"
-            ),
-            TypeError,
-        )
+            )
     check(weight.ndim >= 3, lambda: f"weight should have at least three dimensions, got {list(weight.shape)} ({name})")
     check(
         input.ndim in (n + 1, n + 2),
@@ -150,8 +179,10 @@ def _check_operands(name: str, n: int, input: Any, weight: Any, bias: Any) -> No
     check(
         weight.ndim == n + 2,
         lambda: (
-            f"expected stride to be a single integer value or a list of {weight.ndim - 2} values to match the "
-            f"convolution dimensions, but {name} takes a weight of {n + 2} dimensions and got {list(weight.shape)}"
+            f"Expected {weight.ndim}-dimensional input for {weight.ndim}-dimensional weight {list(weight.shape)}, but got "
+            f"{input.ndim}-dimensional input of size {list(input.shape)} instead ({name} takes a weight of {n + 2} "
+            f"dimensions; of this one, it expected stride to be a single integer value or a list of {weight.ndim - 2} "
+            "values to match the convolution dimensions)"
         ),
     )
     check(
@@ -162,28 +193,45 @@ def _check_operands(name: str, n: int, input: Any, weight: Any, bias: Any) -> No
     )
     check(
         bias is None or bias.dtype is input.dtype,
-        lambda: f"Input type ({_short(input.dtype)}) and bias type ({_short(bias.dtype)}) should be the same ({name})",
+        lambda: f"Input type ({c_name(input.dtype)}) and bias type ({c_name(bias.dtype)}) should be the same ({name})",
     )
 
 
-def _short(d: _dtype.dtype) -> str:
-    return type_name(d).lower()
-
-
 def _check_geometry(stride: Ints, padding: Ints, dilation: Ints, groups: int) -> None:
-    check(isinstance(groups, int), lambda: f"argument 'groups' must be int, not {type(groups).__name__}", TypeError)
+    check(
+        isinstance(groups, int) and not isinstance(groups, bool),
+        lambda: f"argument 'groups' must be int, not {type(groups).__name__}",
+        TypeError,
+    )
     check(groups > 0, lambda: f"non-positive groups is not supported: got groups={groups}")
     check(min(stride) > 0, lambda: f"non-positive stride is not supported: got stride={list(stride)}")
     check(min(padding) >= 0, lambda: f"negative padding is not supported: got padding={list(padding)}")
     check(min(dilation) > 0, lambda: f"non-positive dilation is not supported: got dilation={list(dilation)}")
 
 
-def _check_bias(bias: Any, weight: Any, outputs: int, transposed: str) -> None:
+def _check_kind(x: Any, name: str, dilation: Ints, transposed: bool) -> None:
+    """The types that torch's kernels know; an empty batch reaches none of them."""
+    n, kind = max(len(dilation), 2), x.dtype  # one dimension runs as two
+    if transposed:
+        kernel, known = f"slow_conv_transpose{n}d_out_cpu", kind is _dtype.int64
+    elif max(dilation) > 1:
+        kernel, known = "slow_conv_dilated<>", kind is _dtype.int64
+    else:
+        kernel, known = f"slow_conv{n}d_cpu", kind is not _dtype.bool_
     check(
-        bias is None or bias.shape == (outputs,),
+        kind.is_floating_point or known or not x.numel(),
+        lambda: f"\"{kernel}\" not implemented for '{type_name(kind)}' ({name})",
+        NotImplementedError,
+    )
+
+
+def _check_bias(bias: Ints | None, weight: Ints, outputs: int, transposed: str) -> None:
+    """The shapes of a bias, if there is one, and the weight."""
+    check(
+        bias is None or bias == (outputs,),
         lambda: (
-            f"Given {transposed}weight of size {list(weight.shape)}, expected bias to be 1-dimensional with {outputs} "
-            f"elements, but got bias of size {list(bias.shape)} instead"
+            f"Given {transposed}weight of size {list(weight)}, expected bias to be 1-dimensional with {outputs} "
+            f"elements, but got bias of size {list(bias or ())} instead"
         ),
     )
 
@@ -203,35 +251,59 @@ def _convolve(
         _check_geometry(stride, (0,) * n, dilation, groups)
         input, padding = _named_padding(input, weight.shape[2:], stride, padding, dilation)
     padding = _ints(padding, n, "padding", name)
+    if not isinstance(groups, int):
+        _check_geometry(stride, padding, dilation, groups)  # raises
+    batched = input.ndim == n + 2
+    x = input if batched else input.unsqueeze(0)
+    biases = None if bias is None else bias._array.shape
+    _check_sizes(name, input._array.shape, weight._array.shape, biases, stride, padding, dilation, groups)
+    _check_kind(x, name, dilation, transposed=False)
+    operands = (x, weight) if bias is None else (x, weight, bias)
+    out = conv(*operands, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    return out if batched else out.squeeze(0)
+
+
+@functools.lru_cache(maxsize=1024, typed=True)
+def _check_sizes(
+    name: str,
+    input: Ints,
+    weight: Ints,
+    bias: Ints | None,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    groups: int,
+) -> None:
+    """Shapes and geometry of a convolution, in torch's order of complaints; what has passed once passes at once."""
     _check_geometry(stride, padding, dilation, groups)
-    outputs = weight.shape[0]
+    outputs = weight[0]
     check(
         outputs >= groups,
         lambda: (
             f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
-            f"{list(weight.shape)} instead"
+            f"{list(weight)} instead"
         ),
     )
     check(
         outputs % groups == 0,
         lambda: (
             f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size "
-            f"{list(weight.shape)} instead"
+            f"{list(weight)} instead"
         ),
     )
-    batched = input.ndim == n + 2
-    x = input if batched else input.unsqueeze(0)
-    channels = weight.shape[1] * groups
+    spatial = len(weight) - 2
+    channels = weight[1] * groups
     check(
-        x.shape[1] == channels,
+        input[-spatial - 1] == channels,
         lambda: (
-            f"Given groups={groups}, weight of size {list(weight.shape)}, expected input{list(input.shape)} to have "
-            f"{channels} channels, but got {x.shape[1]} channels instead"
+            f"Given groups={groups}, weight of size {list(weight)}, expected input{list(input)} to have "
+            f"{channels} channels, but got {input[-spatial - 1]} channels instead"
         ),
     )
     _check_bias(bias, weight, outputs, "")
-    have = tuple(size + 2 * p for size, p in zip(x.shape[2:], padding, strict=True))
-    need = tuple(d * (k - 1) + 1 for k, d in zip(weight.shape[2:], dilation, strict=True))
+    sizes = input[-spatial:]
+    have = tuple(size + 2 * p for size, p in zip(sizes, padding, strict=True))
+    need = tuple(d * (k - 1) + 1 for k, d in zip(weight[2:], dilation, strict=True))
     check(
         all(h >= k for h, k in zip(have, need, strict=True)),
         lambda: (
@@ -239,14 +311,12 @@ def _convolve(
             "can't be greater than actual input size"
         ),
     )
+    batched = input if len(input) > spatial + 1 else (1, *input)
     check(
-        0 not in x.shape[2:],
-        lambda: f"Only zero batch or zero channel inputs are supported, but got input shape: {list(x.shape)}",
+        0 not in sizes,
+        lambda: f"Only zero batch or zero channel inputs are supported, but got input shape: {list(batched)}",
     )
-    check(0 not in weight.shape[2:], lambda: f"{name}: kernel sizes must be positive, got {list(weight.shape)}")
-    operands = (x, weight) if bias is None else (x, weight, bias)
-    out = conv(*operands, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    return out if batched else out.squeeze(0)
+    check(0 not in weight[2:], lambda: f"{name}: kernel sizes must be positive, got {list(weight)}")
 
 
 def _times(sizes: Ints) -> str:
@@ -307,7 +377,7 @@ def _transpose(
         ),
     )
     outputs = weight.shape[1] * groups
-    _check_bias(bias, weight, outputs, "transposed=1, ")
+    _check_bias(None if bias is None else bias.shape, weight.shape, outputs, "transposed=1, ")
     check(
         all(e < max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)),
         lambda: (
@@ -326,9 +396,12 @@ def _transpose(
             f"({_times(sizes)}). Output size is too small"
         ),
     )
+    _check_kind(g, name, dilation, transposed=True)
     back = tuple(map(output_size, sizes, weight.shape[2:], stride, padding, dilation))
     if back != g.shape[2:]:  # output_padding beyond the stride: windows that no input position fills
         g = pad(g, [side for b, i in zip(reversed(back), reversed(g.shape[2:]), strict=True) for side in (0, b - i)])
     geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    if bias is not None:  # the half types are rounded once, the bias added
+        g, weight, bias = widened(g), widened(weight), widened(bias)
     out = conv_input(g, weight, shape=(g.shape[0], outputs, *sizes), **geometry)
-    return _with_bias(out, bias, n, batched)
+    return _with_bias(out, bias, n, batched).to(input.dtype)

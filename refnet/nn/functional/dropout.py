@@ -12,14 +12,16 @@ from refnet._inplace import update
 from refnet._ops._args import expect_tensor, type_name
 from refnet._ops.pointwise import mul
 from refnet._tape import wrap
+from refnet.nn.functional._arguments import expect_bool
 from refnet.random.distributions import dropout_noise
 from refnet.random.generator import default_generator
 
 _ALPHA = 1.7580993408473766  # SELU's scale times its alpha: minus the value that a dropped unit is set to
 
 
-def _check(input: Any, p: float, name: str) -> None:
+def _check(input: Any, p: float, training: bool, name: str) -> None:
     expect_tensor(input, name)
+    expect_bool(training, name, "train", 3)
     outside = p < 0.0 or p > 1.0
     error = ValueError if outside else RuntimeError  # nan
     check(not outside and p == p, lambda: f"dropout probability has to be between 0 and 1, but got {p}", error)
@@ -73,13 +75,13 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     >>> refnet.nn.functional.dropout(refnet.ones(5))
     tensor([0., 0., 2., 0., 0.])
     """
-    _check(input, p, "dropout")
+    _check(input, p, training, "dropout")
     return _drop(input, p, training, inplace, feature=False)
 
 
 def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """`dropout` of whole channels of (N, C, L) or (C, L)."""
-    _check(input, p, "dropout1d")
+    _check(input, p, training, "dropout1d")
     check(
         input.ndim in (2, 3),
         lambda: (
@@ -95,7 +97,7 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
 
 def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """`dropout` of whole channels of (N, C, H, W); of (N, C, ...) in general, with torch's warnings."""
-    _check(input, p, "dropout2d")
+    _check(input, p, training, "dropout2d")
     if input.ndim not in (3, 4):
         _warn_rank("dropout2d", input.ndim, 2)
     if input.ndim == 3:
@@ -112,7 +114,7 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
 
 def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """`dropout` of whole channels of (N, C, D, H, W) or (C, D, H, W); of (C, ...) in general, with torch's warning."""
-    _check(input, p, "dropout3d")
+    _check(input, p, training, "dropout3d")
     if input.ndim not in (4, 5):
         _warn_rank("dropout3d", input.ndim, 3)
     if input.ndim == 5:
@@ -153,11 +155,11 @@ def _kept(input: Any, p: float, feature: bool) -> Any:
 
 def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
     """Dropout that keeps mean 0 and variance 1 of SELU activations (Klambauer et al. 2017)."""
-    _check(input, p, "alpha_dropout")
+    _check(input, p, training, "alpha_dropout")
     return _alpha_drop(input, p, training, inplace, feature=False)
 
 
 def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
     """`alpha_dropout` of whole channels of (N, C, ...)."""
-    _check(input, p, "feature_alpha_dropout")
+    _check(input, p, training, "feature_alpha_dropout")
     return _alpha_drop(input, p, training, inplace, feature=True)

@@ -10,14 +10,15 @@ from refnet import _dtype
 from refnet._check import check
 from refnet._memory_format import suggested
 from refnet._ops._args import expect_tensor, type_name
-from refnet._ops.norm import standardize, to_unit_mean_square
+from refnet._ops.layer_norm import layer_norm as normalize_rows
+from refnet._ops.norm import to_unit_mean_square
 from refnet._tape import TensorBase
-from refnet.nn.functional._arguments import expect_matching_parameters, expect_optional_tensor, expect_real
-
-
-def _widened(x: Any) -> Any:
-    """x in the type computed in."""
-    return x.float() if x.itemsize == 2 else x
+from refnet.nn.functional._arguments import (
+    expect_matching_parameters,
+    expect_optional_tensor,
+    expect_real,
+    widened,
+)
 
 
 def _affine(x: Any, weight: Any, bias: Any) -> Any:
@@ -25,8 +26,8 @@ def _affine(x: Any, weight: Any, bias: Any) -> Any:
     if weight is None and bias is None:
         return x.clone()
     if weight is not None:
-        x = x * _widened(weight)
-    return x if bias is None else x + _widened(bias)
+        x = x * widened(weight)
+    return x if bias is None else x + widened(bias)
 
 
 def _dims_normalized(input: Any, normalized_shape: Any, name: str, shown: str, **parameters: Any) -> tuple[int, ...]:
@@ -81,14 +82,22 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     """
     dims = _dims_normalized(input, normalized_shape, "layer_norm", ", ", weight=weight, bias=bias)
     expect_real(eps, "layer_norm", "eps", 5)
+    expect_matching_parameters(input, {"weight": weight, "bias": bias}, "layer_norm")
     check(
         input.is_floating_point(),
         lambda: f"\"LayerNormKernelImpl\" not implemented for '{type_name(input.dtype)}'",
         NotImplementedError,
     )
-    expect_matching_parameters(input, {"weight": weight, "bias": bias}, "layer_norm")
-    normalized, _ = standardize(_widened(input), dims=dims, eps=eps)
-    return _affine(normalized, weight, bias).to(input.dtype)
+    n = math.prod(input.shape[dims[0] :])
+    parameters = (p if p is None else widened(p).reshape(n) for p in (weight, bias))
+    return _by_row(input, n, eps, *parameters).reshape(input.shape)
+
+
+def _by_row(input: Any, n: int, eps: float, weight: Any = None, bias: Any = None) -> Any:
+    """The layer norm of rows of n elements."""
+    rows = widened(input).reshape(math.prod(input.shape) // n if n else 0, n)
+    moments = input.device.xp.empty((2, rows.shape[0]))
+    return normalize_rows(rows, weight, bias, eps=eps, moments=moments).to(input.dtype)
 
 
 def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
@@ -109,7 +118,7 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
     if eps is None:
         eps = 2.0**-52 if input.dtype is _dtype.float64 else 2.0**-23
     expect_real(eps, "rms_norm", "eps", 4)
-    scaled, _ = to_unit_mean_square(_widened(input), dims=dims, eps=eps)
+    scaled, _ = to_unit_mean_square(widened(input), dims=dims, eps=eps)
     return _affine(scaled, weight, None).to(input.dtype)
 
 
@@ -136,7 +145,7 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
         ValueError,
     )
     check(
-        isinstance(num_groups, int),
+        isinstance(num_groups, int) and not isinstance(num_groups, bool),
         lambda: f"group_norm(): argument 'num_groups' (position 2) must be int, not {type(num_groups).__name__}",
         TypeError,
     )
@@ -159,15 +168,14 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
                 f"shape {list(value.shape)} and input of shape {list(input.shape)}"
             ),
         )
+    expect_matching_parameters(input, {"weight": weight, "bias": bias}, "group_norm")
     check(
         input.is_floating_point(),
         lambda: f"\"GroupNormKernelImpl\" not implemented for '{type_name(input.dtype)}'",
         NotImplementedError,
     )
-    expect_matching_parameters(input, {"weight": weight, "bias": bias}, "group_norm")
     size = channels // num_groups * math.prod(spatial)
-    groups = _widened(input).contiguous().reshape(n, num_groups, size)
-    normalized, _ = standardize(groups, dims=(2,), eps=eps)
+    normalized = _by_row(widened(input).contiguous(), size, eps)
     along = (channels, *(1,) * len(spatial))
     parameters = (None if p is None else p.reshape(along) for p in (weight, bias))
     out = _affine(normalized.reshape(input.shape), *parameters)

@@ -39,7 +39,7 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     if input.numel() == 0:
         return input
     check(
-        hasattr(size, "__index__"),
+        hasattr(size, "__index__") and not isinstance(size, bool),
         lambda: f"local_response_norm(): argument 'size' must be int, but got {type(size).__name__}",
         TypeError,
     )
@@ -53,7 +53,28 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
         n, channels, rows, *_ = input.shape
         around = pad(squares.reshape(n, 1, channels, rows, -1), (0, 0, 0, 0, below, above))
         means = avg_pool3d(around, (size, 1, 1), stride=1).reshape(input.shape)
-    return input / (means * alpha + k).pow(beta)
+    return input / means.mul(alpha).add(k).pow(beta)
+
+
+def cross_map_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
+    """y_c = x_c / (k + alpha / size sum_j x_j^2)^beta over the channels j around c of (N, C, H, W), and channel 0.
+
+    j runs from c - r to c + r with r = floor((size - 1) / 2): for an even `size` one less than it says. torch's layer of
+    this kind, a port from Lua, never takes channel 0 out of its running sum, hence neither does this one.
+    """
+    check(
+        input.ndim == 4,
+        lambda: f"CrossMapLRN2d: Expected input to be 4D, got {input.ndim}D instead.",
+        ValueError,
+    )
+    reach, channels = (size - 1) // 2, input.shape[1]
+    squares = input * input
+    around = pad(squares.unsqueeze(1), (0, 0, 0, 0, reach, reach))  # (N, 1, C, H, W)
+    sums = avg_pool3d(around, (2 * reach + 1, 1, 1), stride=1, divisor_override=1).squeeze(1)
+    if channels > reach + 1:
+        far = pad(squares[:, :1].expand(-1, channels - reach - 1, -1, -1), (0, 0, 0, 0, reach + 1, 0))
+        sums = sums + far  # channel 0 for those that do not reach it
+    return input * (sums * (alpha / size) + k).pow(-beta)
 
 
 def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None) -> Any:

@@ -1,5 +1,7 @@
 """Losses."""
 
+import functools
+import math
 import warnings
 from typing import Any
 
@@ -12,6 +14,8 @@ from refnet._ops.softmax import log_softmax
 from refnet._tape import wrap
 from refnet.nn.functional._arguments import expect_constant, expect_optional_tensor
 from refnet.nn.functional._reduction import reduced, reduction_of
+
+Ints = tuple[int, ...]
 
 # --- classification -----------------------------------------------------------------------------------------------
 
@@ -37,7 +41,7 @@ def nll_loss(
     reduction = reduction_of(reduction, size_average, reduce)
     _expect_tensors(input, target, weight, "nll_loss_nd")
     _check_classes(input, target, weight, "nll_loss")
-    return _nll(input, target, weight, ignore_index, reduction)
+    return _nll(loss_ops.picked, input, target, weight, ignore_index, reduction)
 
 
 def _expect_tensors(input: Any, target: Any, weight: Any, name: str) -> None:
@@ -47,81 +51,100 @@ def _expect_tensors(input: Any, target: Any, weight: Any, name: str) -> None:
 
 
 def _check_classes(input: Any, target: Any, weight: Any, name: str) -> None:
-    """Shapes and types of class-index losses, in torch's order of complaints."""
-    check(input.ndim > 0, lambda: f"{name}: Expected 1 or more dimensions (got 0)", ValueError)
+    """Shapes and types of class-index losses."""
+    expect_constant(weight, "nll_loss_forward", "weight")
+    weights = None if weight is None else (weight._array.shape, weight.dtype)
+    _check_shapes(input._array.shape, input.dtype, target._array.shape, target.dtype, weights, name)
+
+
+@functools.lru_cache(maxsize=1024)
+def _check_shapes(
+    input: Ints, kind: Any, target: Ints, target_kind: Any, weight: tuple[Ints, Any] | None, name: str
+) -> None:
+    """The same, in torch's order of complaints; what has passed once passes at once."""
+    count = math.prod(target)
+    check(len(input) > 0, lambda: f"{name}: Expected 1 or more dimensions (got 0)", ValueError)
     check(
-        input.ndim != 1 or target.ndim != 1 or target.numel() == 1,
-        lambda: f"For 1D input, 1D target must have size 1, but got target size: {target.numel()} ({name})",
+        len(input) != 1 or len(target) != 1 or count == 1,
+        lambda: f"For 1D input, 1D target must have size 1, but got target size: {count} ({name})",
         ValueError,
     )
-    if input.ndim > 1:
-        batch = target.shape[0] if target.ndim else 0
+    if len(input) > 1:
+        batch = target[0] if target else 0
         check(
-            input.shape[0] == batch,
-            lambda: f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({batch}). ({name})",
+            input[0] == batch,
+            lambda: f"Expected input batch_size ({input[0]}) to match target batch_size ({batch}). ({name})",
             ValueError,
         )
     check(
-        input.is_floating_point(),
-        lambda: f"\"nll_loss_out_frame\" not implemented for '{type_name(input.dtype)}' ({name})",
+        kind.is_floating_point,
+        lambda: f"\"nll_loss_out_frame\" not implemented for '{type_name(kind)}' ({name})",
         NotImplementedError,
     )
-    expect_constant(weight, "nll_loss_forward", "weight")
-    classes = input.shape[1] if input.ndim > 1 else input.shape[0]
-    if input.ndim <= 2:
-        check(target.ndim <= 1, lambda: f"0D or 1D target tensor expected, multi-target not supported ({name})")
+    classes = input[1] if len(input) > 1 else input[0]
+    if len(input) <= 2:
+        check(len(target) <= 1, lambda: f"0D or 1D target tensor expected, multi-target not supported ({name})")
     else:
         check(
-            input.ndim != 4 or target.ndim == 3,
+            len(input) != 4 or len(target) == 3,
             lambda: (
-                "only batches of spatial targets supported (3D tensors) but got targets of dimension: "
-                f"{target.ndim} ({name})"
+                f"only batches of spatial targets supported (3D tensors) but got targets of dimension: {len(target)} ({name})"
             ),
         )
-        expected = [input.shape[0], *input.shape[2:]]
+        expected = [input[0], *input[2:]]
         check(
-            list(target.shape) == expected,
+            list(target) == expected,
             lambda: (
-                f"Expected target size {expected}, got {list(target.shape)}: size mismatch (got input: "
-                f"{list(input.shape)} , target: {list(target.shape)}) ({name})"
+                f"Expected target size {expected}, got {list(target)}: size mismatch (got input: "
+                f"{list(input)} , target: {list(target)}) ({name})"
             ),
         )
     check(
-        target.dtype in (_dtype.int64, _dtype.uint8),
-        lambda: f"expected target dtype to be Long or Byte, but got {type_name(target.dtype)} ({name})",
+        target_kind in (_dtype.int64, _dtype.uint8),
+        lambda: f"expected target dtype to be Long or Byte, but got {type_name(target_kind)} ({name})",
     )
     if weight is not None:
+        shape, weight_kind = weight
         check(
-            weight.shape == (classes,),
+            shape == (classes,),
             lambda: (
                 f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
-                f"shape: {list(weight.shape)} ({name})"
+                f"shape: {list(shape)} ({name})"
             ),
         )
         check(
-            weight.dtype is input.dtype,
-            lambda: (
-                f"expected scalar type {type_name(input.dtype)} but found {type_name(weight.dtype)} ({name}: weight)"
-            ),
+            weight_kind is kind,
+            lambda: f"expected scalar type {type_name(kind)} but found {type_name(weight_kind)} ({name}: weight)",
         )
 
 
-def _nll(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
-    """The loss itself: pick, weigh, reduce."""
+def _nll(loss: Any, input: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
+    """The loss itself, `picked` of log-probabilities or `cross_entropy` of logits: pick, weigh, reduce."""
     xp = input.device.xp
-    x = input if input.ndim > 1 else input.unsqueeze(0)
-    classes = target._array.reshape(x.shape[:1] + x.shape[2:]).astype("int64", copy=False)
-    kept = classes != ignore_index
-    index = xp.where(kept, classes, 0)
-    wrong = (index < 0) | (index >= x.shape[1])
-    check(not wrong.any(), lambda: f"Target {int(index[wrong][0])} is out of bounds.", IndexError)
+    shape = input._array.shape
+    x = input if len(shape) > 1 else input.unsqueeze(0)
+    classes = shape[1] if len(shape) > 1 else shape[0]
+    index = target._array.reshape(shape[:1] + shape[2:] if len(shape) > 1 else (1,)).astype("int64", copy=False)
+    kept = index != ignore_index
+    everything = bool(kept.all())
+    if not everything:
+        index = xp.where(kept, index, 0)
+    if index.size and not (index.min() >= 0 and index.max() < classes):
+        wrong = index[(index < 0) | (index >= classes)]
+        raise IndexError(f"Target {int(wrong[0])} is out of bounds.")
     factor = None if weight is None else xp.where(kept, weight._array[index], 0)
     divisor = None
-    if reduction != "none":
-        counted = kept if factor is None else factor
-        divisor = counted.sum(dtype="float64") if reduction == "mean" else xp.float64(1)
-    loss = loss_ops.picked(x, index=index, kept=kept, factor=factor, divisor=divisor)
-    return loss.reshape(()) if reduction == "none" and input.ndim == 1 else loss
+    if reduction == "sum":
+        divisor = xp.float64(1)
+    elif reduction == "mean":
+        divisor = xp.float64(kept.size) if everything and factor is None else _counted(kept, factor)
+    out = loss(x, index=index, kept=kept, factor=factor, divisor=divisor)
+    return out.reshape(()) if reduction == "none" and input.ndim == 1 else out
+
+
+def _counted(kept: Any, factor: Any) -> Any:
+    """What the mean divides by: the sum of the weights, or of the ones, of the targets that are kept."""
+    return (kept if factor is None else factor).sum(dtype="float64")
 
 
 def cross_entropy(
@@ -155,14 +178,24 @@ def cross_entropy(
         )
         check(ignore_index < 0, lambda: "ignore_index is not supported for floating point target")
         return _cross_entropy_of_probabilities(input, target, weight, reduction, e)
-    log_p = log_softmax(input, 0 if input.ndim == 1 else 1)
+    if e <= 0 and input.ndim and input._array.dtype.char in "fd":
+        _check_classes(input, target, weight, "cross_entropy")
+        return _nll(loss_ops.cross_entropy, input, target, weight, ignore_index, reduction)
+    log_p = _log_probabilities(input, 0 if input.ndim == 1 else 1)
     _check_classes(input, target, weight, "cross_entropy")
-    loss = _nll(log_p, target, weight, ignore_index, reduction)
+    loss = _nll(loss_ops.picked, log_p, target, weight, ignore_index, reduction)
     if e <= 0:
         return loss
     return (1 - e) * loss + (e / log_p.shape[0 if input.ndim == 1 else 1]) * _smooth(
         log_p, target, weight, ignore_index, reduction
     )
+
+
+def _log_probabilities(input: Any, dim: int) -> Any:
+    """log softmax(x); of half types by way of float32, for a gradient g - p sum g that is rounded once."""
+    if input.itemsize == 2 and input.is_floating_point():
+        return log_softmax(input, dim, _dtype.float32).to(input.dtype)
+    return log_softmax(input, dim)
 
 
 def _smooth(log_p: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
@@ -195,7 +228,7 @@ def _cross_entropy_of_probabilities(input: Any, target: Any, weight: Any, reduct
     )
     if e > 0:
         target = target * (1 - e) + e / classes
-    log_p = log_softmax(input, dim)
+    log_p = _log_probabilities(input, dim)
     terms = log_p * target
     if weight is not None:
         terms = terms * weight.reshape(-1, *(1,) * (input.ndim - dim - 1))

@@ -1,5 +1,6 @@
 """Batch and instance normalization: each channel by its own mean and variance, which may be kept from batch to batch."""
 
+import functools
 import math
 from typing import Any
 
@@ -9,11 +10,12 @@ from refnet._memory_format import suggested
 from refnet._ops._args import expect_tensor, type_name
 from refnet._ops._dims import dim_of
 from refnet._ops.batch_norm import batch_norm as normalize_batch
-from refnet._ops.reduce import var_mean
+from refnet._ops.batch_norm import normalize_by
 from refnet._tape import TensorBase, set_grad
 from refnet.nn.functional._arguments import (
+    check_matching,
+    expect_bool,
     expect_constant,
-    expect_matching_parameters,
     expect_optional_tensor,
     expect_real,
 )
@@ -48,8 +50,9 @@ def batch_norm(
     given = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
     for position, (name, value) in enumerate(given.items(), 2):
         expect_optional_tensor(value, "batch_norm", name, position)
+    expect_bool(training, "batch_norm", "training", 6)
     if training:
-        _check_training(input, eps)
+        _check_training(input._array.shape, eps)
         check(
             (running_mean is None) == (running_var is None),
             lambda: "running_mean and running_var must either both be None or neither be None",
@@ -58,7 +61,8 @@ def batch_norm(
     else:
         check(eps >= 0, lambda: f"batch_norm eps must be non-negative, but got {eps}", ValueError)
         for name, value in (("running_mean", running_mean), ("running_var", running_var)):
-            check(value is not None, lambda name=name: f"{name} must be defined in evaluation mode")  # type: ignore[misc]
+            if value is None:
+                raise RuntimeError(f"{name} must be defined in evaluation mode")
     return _by_channel(input, given, training, momentum, eps)
 
 
@@ -66,65 +70,80 @@ def _by_channel(
     input: Any, given: dict[str, Any], training: bool, momentum: float, eps: float, name: str = "batch_norm"
 ) -> Any:
     """The batch norm of (N, C, ...) by its parameters and statistics, of which any may be None."""
-    weight, bias = given["weight"], given["bias"]
     running_mean, running_var = given["running_mean"], given["running_var"]
-    channels = input.shape[1] if input.ndim > 1 else 0
-    for name, value in given.items():
-        check(
-            value is None or value.numel() == channels,
-            lambda name=name, value=value: f"{name} should contain {channels} elements not {value.numel()}",  # type: ignore[misc]
-        )
-    check(
-        input.is_floating_point(),
-        lambda: f"\"batch_norm\" not implemented for '{type_name(input.dtype)}'",
-        NotImplementedError,
-    )
-    expect_matching_parameters(input, given, name)
+    shape = input._array.shape
+    kinds = tuple([None if value is None else (value.dtype, value._array.size) for value in given.values()])
+    _check_kinds(shape, input.dtype, tuple(given), kinds, name)
     expect_constant(running_mean, "native_batch_norm", "running_mean")
     expect_constant(running_var, "native_batch_norm", "running_var")
-    if input.numel():
-        dim_of(1, input.ndim)  # the channels; without them, torch's IndexError
-    compute = input.float() if input.itemsize == 2 else input  # the half types are normalized in float32
-    along = (1, channels, *(1,) * (input.ndim - 2))
-    if training and input.numel():
-        scales = (p if p is None else p.reshape(-1) for p in (weight, bias))
-        out, mean, variance = normalize_batch(compute, *scales, eps=eps)
-        count = input.numel() // channels
-        _move(running_mean, mean, momentum, 1.0)
-        _move(running_var, variance, momentum, count / (count - 1))  # unbiased
-        return out.to(input.dtype).contiguous(memory_format=suggested(input))
-    if training:
-        variance, mean = var_mean(compute, (0, *range(2, input.ndim)), correction=0, keepdim=True)
-    else:
-        mean, variance = running_mean.reshape(along), running_var.reshape(along)
-    normalized = (compute - mean) * (variance + eps).rsqrt()
-    if weight is not None:
-        normalized = normalized * weight.reshape(along)
-    if bias is not None:
-        normalized = normalized + bias.reshape(along)
-    return normalized.to(input.dtype).contiguous(memory_format=suggested(input))
+    compute = input.float() if input._array.itemsize == 2 else input  # the half types are normalized in float32
+    scales = [p if p is None or p._array.ndim == 1 else p.reshape(-1) for p in (given["weight"], given["bias"])]
+    if input._array.size == 0:
+        return _normalized_nothing(compute, *scales).to(input.dtype)
+    if not training:
+        statistics = {"mean": running_mean._array.reshape(-1), "variance": running_var._array.reshape(-1)}
+        return _laid_out(normalize_by(compute, *scales, **statistics, eps=eps), input)
+    moments = input.device.xp.empty((2, shape[1]))
+    out = normalize_batch(compute, *scales, eps=eps, moments=moments)
+    if running_mean is not None:
+        count = input._array.size // shape[1]
+        with set_grad(False):
+            _move(running_mean, moments[0], momentum, 1.0)
+            _move(running_var, moments[1], momentum, count / (count - 1))  # unbiased
+    return _laid_out(out, input)
 
 
-def _check_training(input: Any, eps: float) -> None:
-    check(input.ndim > 0, lambda: "batch_norm: tuple index out of range, the input has no dimensions", IndexError)
-    check(eps > 0, lambda: f"batch_norm eps must be positive during training, but got {eps}", ValueError)
-    values = 1
-    for d, n in enumerate(input.shape):
-        values *= 1 if d == 1 else n
+def _laid_out(out: Any, input: Any) -> Any:
+    """The result in input's type and memory format."""
+    if out is not input and out._array.dtype != input._array.dtype:
+        out = out.to(input.dtype)
+    return out.contiguous(memory_format=suggested(input))
+
+
+def _normalized_nothing(input: Any, weight: Any, bias: Any) -> Any:
+    """The batch norm of an empty batch: empty, and its gradients for the parameters are zeros."""
+    along = (-1, *(1,) * (input.ndim - 2)) if input.ndim > 1 else (0,)  # an empty input may have one dimension
+    out = input.clone() if weight is None else input * weight.reshape(along)
+    return out if bias is None else out + bias.reshape(along)
+
+
+@functools.lru_cache(maxsize=1024)
+def _check_kinds(
+    shape: tuple[int, ...], dtype: Any, names: tuple[str, ...], kinds: tuple[tuple[Any, int] | None, ...], name: str
+) -> None:
+    """Shape and type of the input, and type and size of what is there of parameters and statistics."""
+    channels = shape[1] if len(shape) > 1 else 0
+    present = [(parameter, *kind) for parameter, kind in zip(names, kinds, strict=True) if kind is not None]
+    for parameter, _, size in present:
+        if size != channels:
+            raise RuntimeError(f"{parameter} should contain {channels} elements not {size}")
+    if 0 in shape:  # nothing is computed of an empty input, whatever its type
+        return
     check(
-        values != 1,
-        lambda: f"Expected more than 1 value per channel when training, got input size {input.shape}",
+        dtype.is_floating_point,
+        lambda: f"\"batch_norm\" not implemented for '{type_name(dtype)}'",
+        NotImplementedError,
+    )
+    check_matching(dtype, {parameter: kind for parameter, kind, _ in present}, name)
+    dim_of(1, len(shape))  # the channels; without them, torch's IndexError
+
+
+@functools.lru_cache(maxsize=1024)
+def _check_training(shape: tuple[int, ...], eps: float) -> None:
+    check(len(shape) > 0, lambda: "batch_norm: tuple index out of range, the input has no dimensions", IndexError)
+    check(eps > 0, lambda: f"batch_norm eps must be positive during training, but got {eps}", ValueError)
+    check(
+        math.prod(shape[:1]) * math.prod(shape[2:]) != 1,
+        lambda: f"Expected more than 1 value per channel when training, got input size refnet.Size({list(shape)})",
         ValueError,
     )
 
 
 def _move(running: Any, batch: Any, momentum: float, factor: float) -> None:
     """running <- (1 - momentum) running + momentum factor batch, in float64, rounded once."""
-    if running is None:
-        return
-    before, new = (x._array.reshape(running.shape).astype("float64") for x in (running, batch))
-    with set_grad(False):
-        fill(running, (1 - momentum) * before + momentum * factor * new, "batch_norm")
+    moved = (1 - momentum) * running._array.astype("float64")
+    moved += momentum * factor * batch.reshape(moved.shape)
+    fill(running, moved, "batch_norm")
 
 
 def instance_norm(
@@ -157,6 +176,7 @@ def instance_norm(
     given = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
     for position, (name, value) in enumerate(given.items(), 2):
         expect_optional_tensor(value, "instance_norm", name, position)
+    expect_bool(use_input_stats, "instance_norm", "use_input_stats", 6)
     if use_input_stats:
         check(
             math.prod(input.shape[2:]) != 1,

@@ -1,5 +1,6 @@
 """Pooling in one, two and three dimensions: maximum, mean, power mean, adaptive forms, and unpooling."""
 
+import functools
 import math
 from typing import Any
 
@@ -18,6 +19,8 @@ _INTS = {1: "one int", 2: "two ints", 3: "three ints"}
 
 def _sizes(value: Any, n: int, what: str, name: str) -> Ints:
     """An int, or a sequence of 1 or n ints, as n ints."""
+    if type(value) is int:
+        return (value,) * n
     values = tuple(value) if isinstance(value, list | tuple) else (value,)
     for v in values:
         check(
@@ -43,13 +46,19 @@ def _check_rank(input: Any, n: int, name: str) -> None:
         ),
         IndexError if name == "avg_pool2d" and input.ndim < 3 else RuntimeError,  # torch's avg_pool2d, too
     )
+
+
+def _check_elements(shape: Ints, n: int, name: str) -> None:
     check(
-        all(size > 0 for size in input.shape[input.ndim - n - 1 :]),
+        0 not in shape[-n - 1 :],
         lambda: (
             f"{name}: Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size for input, "
-            f"but got:{list(input.shape)}"
+            f"but got:{list(shape)}"
         ),
     )
+
+
+def _check_kind(input: Any, name: str) -> None:
     check(input._array.dtype.kind != "b", lambda: f"\"{name}\" not implemented for 'Bool'", NotImplementedError)
 
 
@@ -62,6 +71,16 @@ def _geometry(
     strides = _sizes(stride, n, "stride", name) if given else kernel
     pads, dilations = _sizes(padding, n, "padding", name), _sizes(dilation, n, "dilation", name)
     _check_rank(input, n, name)
+    places = _places(input._array.shape, kernel, strides, pads, dilations, bool(ceil_mode), name)
+    _check_kind(input, name)
+    return kernel, strides, pads, dilations, places
+
+
+@functools.lru_cache(maxsize=1024)
+def _places(shape: Ints, kernel: Ints, strides: Ints, pads: Ints, dilations: Ints, ceil_mode: bool, name: str) -> Ints:
+    """The output size for an input of `shape`, once the geometry has passed torch's checks."""
+    n = len(kernel)
+    image = shape[-n - 1 :]  # its channels first
     check(
         all(s != 0 for s in strides),
         lambda: f"stride should not be zero ({name}: got kernel_size={kernel}, stride={strides})",
@@ -83,18 +102,19 @@ def _geometry(
                 f"dilation={d} ({name}() padding should be at most half of kernel size)"
             ),
         )
-    sizes = input.shape[input.ndim - n :]
+    _check_elements(shape, n, name)
     places = tuple(
-        pool.pooled_size(*numbers, ceil_mode) for numbers in zip(sizes, kernel, strides, pads, dilations, strict=True)
+        pool.pooled_size(*numbers, ceil_mode)
+        for numbers in zip(image[1:], kernel, strides, pads, dilations, strict=True)
     )
     check(
         all(m > 0 for m in places),
         lambda: (
-            f"{name}: Given input size: ({'x'.join(map(str, input.shape[-n - 1 :]))}). Calculated output size: "
-            f"({'x'.join(map(str, (input.shape[-n - 1], *places)))}). Output size is too small: {min(places)}"
+            f"{name}: Given input size: ({'x'.join(map(str, image))}). Calculated output size: "
+            f"({'x'.join(map(str, (image[0], *places)))}). Output size is too small: {min(places)}"
         ),
     )
-    return kernel, strides, pads, dilations, places
+    return places
 
 
 def _like_input(out: Any, input: Any, volumes: bool = False) -> Any:
@@ -182,8 +202,17 @@ def max_pool3d(
 
 def _adaptive_places(input: Any, n: int, output_size: Any, name: str) -> Ints:
     """The output size, None standing for the input's."""
+    several = isinstance(output_size, list | tuple)
+    expect_tensor(input, name)
+    check(
+        n == 1 or not several or input.ndim > len(output_size),
+        lambda: (
+            f"Input dimension should be at least {len(output_size) + 1} ({name}: got an input of {input.ndim} dimensions)"
+        ),
+        ValueError,
+    )
     _check_rank_adaptive(input, n, name)
-    values = tuple(output_size) if isinstance(output_size, list | tuple) else (output_size,) * n
+    values = tuple(output_size) if several else (output_size,) * n
     wanted = "one int" if n == 1 else str(n)
     check(
         len(values) == n,
@@ -193,18 +222,22 @@ def _adaptive_places(input: Any, n: int, output_size: Any, name: str) -> Ints:
     )
     sizes = input.shape[input.ndim - n :]
     places = tuple(size if m is None else m for size, m in zip(sizes, values, strict=True))
-    check(
-        all(m >= 0 for m in places),
-        lambda: (
-            f"{name}: elements of output_size must be greater than or equal to 0 but received {list(places)}: Trying to "
-            f"create tensor with negative dimension"
-        ),
-    )
+    check(all(m >= 0 for m in places), lambda: _negative_places(input, places, name))
     return places
 
 
+def _negative_places(input: Any, places: Ints, name: str) -> str:
+    as_image = (1, *places) if len(places) == 1 else places  # torch pools sequences as images of height 1
+    if "avg" in name:
+        return (
+            f"{name}: elements of output_size must be greater than or equal to 0 but received {list(as_image)}: Trying to "
+            "create tensor with negative dimension"
+        )
+    shape = [*input.shape[: input.ndim - len(places)], *as_image]
+    return f"{name}: Trying to create tensor with negative dimension {min(places)}: {shape}"
+
+
 def _check_rank_adaptive(input: Any, n: int, name: str) -> None:
-    expect_tensor(input, name)
     check(
         input.ndim in (n + 1, n + 2),
         lambda: (
@@ -269,14 +302,20 @@ def _unpool(n: int, input: Any, indices: Any, kernel_size: Any, stride: Any, pad
             + (type_name(indices.dtype) if isinstance(indices, TensorBase) else type(indices).__name__)
         ),
     )
+
+    def shown(x: Any) -> list[int]:  # torch unpools sequences as images of width 1
+        return [*x.shape, 1] if n == 1 else list(x.shape)
+
     check(
         indices.shape == input.shape,
         lambda: (
-            f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got indices "
-            f"tensor with shape: {list(indices.shape)}"
+            f"Expected shape of indices to be same as that of the input tensor ({shown(input)}) but got indices "
+            f"tensor with shape: {shown(indices)}"
         ),
     )
     _check_rank(input, n, name)
+    _check_elements(input._array.shape, n, name)
+    _check_kind(input, name)
     xp = input.device.xp
     lead = input.shape[: input.ndim - n]
     volume = xp.prod(xp.asarray(sizes))
@@ -359,8 +398,8 @@ def _avg_pool(
     check(divisor_override != 0, lambda: "divisor must be not zero")
     divisor: Any = divisor_override
     if divisor is None:
-        sizes = input.shape[input.ndim - n :]
-        divisor = pool.divisors(input.device.xp, sizes, kernel, strides, pads, places, count_include_pad)
+        sizes = input._array.shape[input.ndim - n :]
+        divisor = pool.divisor(input.device.xp, sizes, kernel, strides, pads, places, bool(count_include_pad))
     check(
         input.is_floating_point() or input.dtype.name == "int64",
         lambda: f"\"{name}\" not implemented for '{type_name(input.dtype)}'",

@@ -10,46 +10,16 @@ from refnet._check import check
 from refnet._inplace import update
 from refnet._ops import activation
 from refnet._ops._args import expect_tensor, type_name
+from refnet._ops.rectifier import hardshrink as hardshrink
+from refnet._ops.rectifier import prelu as prelu
 from refnet._tape import wrap
-from refnet.nn.functional._arguments import expect_floating, number
+from refnet.nn.functional._arguments import expect_bool, expect_floating, number
 from refnet.random.distributions import unit
 from refnet.random.generator import default_generator
 
 
 def _apply(function: Any, input: Any, inplace: bool, *args: Any, **options: Any) -> Any:
     return update(input, function, *args, **options) if inplace else function(input, *args, **options)
-
-
-def prelu(input: Any, weight: Any) -> Any:
-    """x where x > 0, else weight x, with one weight for all or one for each channel of (N, C, ...).
-
-    >>> import refnet
-    >>> refnet.nn.functional.prelu(refnet.tensor([[-1.0, -1.0]]), refnet.tensor([0.1, 0.2]))
-    tensor([[-0.1000, -0.2000]])
-    """
-    expect_tensor(input, "prelu")
-    expect_tensor(weight, "prelu", "weight", 2)
-    if weight.numel() != 1:
-        check(input.ndim > 0, lambda: "Not allow zero-dim input tensor.")
-        channels = input.shape[1] if input.ndim >= 2 else 1
-        check(
-            channels == weight.numel(),
-            lambda: (
-                "Mismatch of parameter numbers and input channel size. Found parameter numbers = "
-                f"{weight.numel()} and channel size = {channels}."
-            ),
-        )
-    check(
-        weight.ndim <= 1,
-        lambda: f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}",
-    )
-    check(
-        input.dtype is weight.dtype,
-        lambda: f"prelu: Type promoting not supported. Got {type_name(input.dtype)} and {type_name(weight.dtype)}",
-    )
-    expect_floating(input, "prelu", "prelu_cpu")
-    shape = (-1, *(1,) * (input.ndim - 2)) if input.ndim >= 2 else (1,) * input.ndim
-    return activation.prelu(input, weight.reshape(shape))
 
 
 def rrelu(
@@ -74,6 +44,7 @@ def rrelu(
         low <= high,
         lambda: f"Lower bound should be less than or equal to the upper bound (rrelu: got {low} and {high})",
     )
+    expect_bool(training, "rrelu", "training", 4)
     if not training:
         expect_floating(input, "rrelu", "leaky_relu_cpu")
         return _apply(activation.leaky_relu, input if inplace else input.contiguous(), inplace, slope=(low + high) / 2)
@@ -114,12 +85,6 @@ def hardswish(input: Any, inplace: bool = False) -> Any:
     """x min(max(x + 3, 0), 6) / 6."""
     expect_floating(input, "hardswish", "hardswish_cpu")
     return _apply(activation.hardswish, input, inplace)
-
-
-def hardshrink(input: Any, lambd: float = 0.5) -> Any:
-    """x where |x| > lambd, else 0."""
-    expect_floating(input, "hardshrink", "hardshrink_cpu")
-    return activation.hardshrink(input, limit=number(lambd, "hardshrink", "lambd", 2))
 
 
 def softshrink(input: Any, lambd: float = 0.5) -> Any:

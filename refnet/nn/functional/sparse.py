@@ -12,7 +12,7 @@ from refnet._ops.index import gathered
 from refnet._ops.index import one_hot as one_hot
 from refnet._ops.reduce import vector_norm
 from refnet._tape import set_grad, wrap
-from refnet.nn.functional._arguments import expect_optional_tensor
+from refnet.nn.functional._arguments import expect_optional_tensor, widened
 
 __all__ = ["embedding", "embedding_bag", "one_hot"]
 
@@ -178,12 +178,21 @@ def embedding_bag(
             ),
             ValueError,
         )
+        check(
+            input.dtype is not _dtype.bool_,
+            lambda: f"\"arange_cpu\" not implemented for 'Bool' ({name}: bags of equal length)",
+            NotImplementedError,
+        )
         bags, length = input.shape
+        _expect_positions(input, 1, "indices", name)
         offsets = creation.arange(bags, dtype=_dtype.int64, device=input.device) * length
         include_last_offset = False
         input = input.reshape(-1)
         per_sample_weights = None if per_sample_weights is None else per_sample_weights.reshape(-1)
     _check_bags(input, offsets, mode, scale_grad_by_freq, sparse)
+    if input.dtype is not offsets.dtype:
+        common = _dtype.promote_types(input.dtype, offsets.dtype)
+        input, offsets = input.to(common), offsets.to(common)
     if max_norm is not None:
         _renorm(weight, input, max_norm, norm_type)
     check(
@@ -226,13 +235,14 @@ def embedding_bag(
     found = _rows(weight, index=index, share=share)
     if mode == "max":
         return _maxima(found, bag, bags)
+    found = widened(found)  # the half types are rounded once, at the end
     if per_sample_weights is not None:
-        found = found * per_sample_weights.unsqueeze(-1)
+        found = found * widened(per_sample_weights).unsqueeze(-1)
     total = add_rows(found, index=bag, share=None, rows=bags)
-    if mode == "sum":
-        return total
-    size = xp.maximum(xp.bincount(bag, minlength=bags), 1)[:, None]
-    return total / wrap(size.astype(weight._array.dtype), weight.device)
+    if mode == "mean":
+        size = xp.maximum(xp.bincount(bag, minlength=bags), 1)[:, None]
+        total = total / wrap(size.astype(total._array.dtype), weight.device)
+    return total.to(weight.dtype)
 
 
 def _check_bags(input: Any, offsets: Any, mode: str, scale_grad_by_freq: bool, sparse: bool) -> None:

@@ -22,6 +22,7 @@ from refnet.nn.modules.activation import Softsign as Softsign
 from refnet.nn.modules.activation import Tanh as Tanh
 from refnet.nn.modules.activation import Tanhshrink as Tanhshrink
 from refnet.nn.modules.activation import Threshold as Threshold
+from refnet.nn.modules.adaptive import AdaptiveLogSoftmaxWithLoss as AdaptiveLogSoftmaxWithLoss
 from refnet.nn.modules.attention import MultiheadAttention as MultiheadAttention
 from refnet.nn.modules.batchnorm import BatchNorm1d as BatchNorm1d
 from refnet.nn.modules.batchnorm import BatchNorm2d as BatchNorm2d
@@ -49,6 +50,7 @@ from refnet.nn.modules.conv import LazyConv3d as LazyConv3d
 from refnet.nn.modules.conv import LazyConvTranspose1d as LazyConvTranspose1d
 from refnet.nn.modules.conv import LazyConvTranspose2d as LazyConvTranspose2d
 from refnet.nn.modules.conv import LazyConvTranspose3d as LazyConvTranspose3d
+from refnet.nn.modules.ctc import CTCLoss as CTCLoss
 from refnet.nn.modules.distance import CosineSimilarity as CosineSimilarity
 from refnet.nn.modules.distance import PairwiseDistance as PairwiseDistance
 from refnet.nn.modules.dropout import AlphaDropout as AlphaDropout
@@ -59,6 +61,8 @@ from refnet.nn.modules.dropout import Dropout3d as Dropout3d
 from refnet.nn.modules.dropout import FeatureAlphaDropout as FeatureAlphaDropout
 from refnet.nn.modules.flatten import Flatten as Flatten
 from refnet.nn.modules.flatten import Unflatten as Unflatten
+from refnet.nn.modules.fold import Fold as Fold
+from refnet.nn.modules.fold import Unfold as Unfold
 from refnet.nn.modules.fractional import FractionalMaxPool2d as FractionalMaxPool2d
 from refnet.nn.modules.fractional import FractionalMaxPool3d as FractionalMaxPool3d
 from refnet.nn.modules.instancenorm import InstanceNorm1d as InstanceNorm1d
@@ -68,9 +72,14 @@ from refnet.nn.modules.instancenorm import LazyInstanceNorm1d as LazyInstanceNor
 from refnet.nn.modules.instancenorm import LazyInstanceNorm2d as LazyInstanceNorm2d
 from refnet.nn.modules.instancenorm import LazyInstanceNorm3d as LazyInstanceNorm3d
 from refnet.nn.modules.lazy import LazyModuleMixin as LazyModuleMixin
+from refnet.nn.modules.likelihood import GaussianNLLLoss as GaussianNLLLoss
+from refnet.nn.modules.likelihood import KLDivLoss as KLDivLoss
+from refnet.nn.modules.likelihood import PoissonNLLLoss as PoissonNLLLoss
 from refnet.nn.modules.linear import Identity as Identity
 from refnet.nn.modules.linear import LazyLinear as LazyLinear
 from refnet.nn.modules.linear import Linear as Linear
+from refnet.nn.modules.linear_cross_entropy import LinearCrossEntropyLoss as LinearCrossEntropyLoss
+from refnet.nn.modules.linear_cross_entropy import LinearCrossEntropyOptions as LinearCrossEntropyOptions
 from refnet.nn.modules.loss import BCELoss as BCELoss
 from refnet.nn.modules.loss import BCEWithLogitsLoss as BCEWithLogitsLoss
 from refnet.nn.modules.loss import CrossEntropyLoss as CrossEntropyLoss
@@ -79,6 +88,15 @@ from refnet.nn.modules.loss import L1Loss as L1Loss
 from refnet.nn.modules.loss import MSELoss as MSELoss
 from refnet.nn.modules.loss import NLLLoss as NLLLoss
 from refnet.nn.modules.loss import SmoothL1Loss as SmoothL1Loss
+from refnet.nn.modules.margin import MultiLabelMarginLoss as MultiLabelMarginLoss
+from refnet.nn.modules.margin import MultiLabelSoftMarginLoss as MultiLabelSoftMarginLoss
+from refnet.nn.modules.margin import MultiMarginLoss as MultiMarginLoss
+from refnet.nn.modules.margin import SoftMarginLoss as SoftMarginLoss
+from refnet.nn.modules.metric import CosineEmbeddingLoss as CosineEmbeddingLoss
+from refnet.nn.modules.metric import HingeEmbeddingLoss as HingeEmbeddingLoss
+from refnet.nn.modules.metric import MarginRankingLoss as MarginRankingLoss
+from refnet.nn.modules.metric import TripletMarginLoss as TripletMarginLoss
+from refnet.nn.modules.metric import TripletMarginWithDistanceLoss as TripletMarginWithDistanceLoss
 from refnet.nn.modules.module import Module as Module
 from refnet.nn.modules.module import Registration as Registration
 from refnet.nn.modules.module import clear_grad as clear_grad
@@ -96,10 +114,29 @@ from refnet.nn.modules.module import (
 from refnet.nn.modules.module import (
     register_module_parameter_registration_hook as register_module_parameter_registration_hook,
 )
+from refnet.nn.modules.normalization import CrossMapLRN2d as CrossMapLRN2d
 from refnet.nn.modules.normalization import GroupNorm as GroupNorm
 from refnet.nn.modules.normalization import LayerNorm as LayerNorm
 from refnet.nn.modules.normalization import LocalResponseNorm as LocalResponseNorm
 from refnet.nn.modules.normalization import RMSNorm as RMSNorm
+from refnet.nn.modules.padding import CircularPad1d as CircularPad1d
+from refnet.nn.modules.padding import CircularPad2d as CircularPad2d
+from refnet.nn.modules.padding import CircularPad3d as CircularPad3d
+from refnet.nn.modules.padding import ConstantPad1d as ConstantPad1d
+from refnet.nn.modules.padding import ConstantPad2d as ConstantPad2d
+from refnet.nn.modules.padding import ConstantPad3d as ConstantPad3d
+from refnet.nn.modules.padding import ReflectionPad1d as ReflectionPad1d
+from refnet.nn.modules.padding import ReflectionPad2d as ReflectionPad2d
+from refnet.nn.modules.padding import ReflectionPad3d as ReflectionPad3d
+from refnet.nn.modules.padding import ReplicationPad1d as ReplicationPad1d
+from refnet.nn.modules.padding import ReplicationPad2d as ReplicationPad2d
+from refnet.nn.modules.padding import ReplicationPad3d as ReplicationPad3d
+from refnet.nn.modules.padding import ZeroPad1d as ZeroPad1d
+from refnet.nn.modules.padding import ZeroPad2d as ZeroPad2d
+from refnet.nn.modules.padding import ZeroPad3d as ZeroPad3d
+from refnet.nn.modules.pixelshuffle import ChannelShuffle as ChannelShuffle
+from refnet.nn.modules.pixelshuffle import PixelShuffle as PixelShuffle
+from refnet.nn.modules.pixelshuffle import PixelUnshuffle as PixelUnshuffle
 from refnet.nn.modules.pooling import AdaptiveAvgPool1d as AdaptiveAvgPool1d
 from refnet.nn.modules.pooling import AdaptiveAvgPool2d as AdaptiveAvgPool2d
 from refnet.nn.modules.pooling import AdaptiveAvgPool3d as AdaptiveAvgPool3d
@@ -139,6 +176,9 @@ from refnet.nn.modules.transformer import TransformerDecoder as TransformerDecod
 from refnet.nn.modules.transformer import TransformerDecoderLayer as TransformerDecoderLayer
 from refnet.nn.modules.transformer import TransformerEncoder as TransformerEncoder
 from refnet.nn.modules.transformer import TransformerEncoderLayer as TransformerEncoderLayer
+from refnet.nn.modules.upsampling import Upsample as Upsample
+from refnet.nn.modules.upsampling import UpsamplingBilinear2d as UpsamplingBilinear2d
+from refnet.nn.modules.upsampling import UpsamplingNearest2d as UpsamplingNearest2d
 
 __all__ = [
     "CELU",
@@ -152,6 +192,7 @@ __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
+    "AdaptiveLogSoftmaxWithLoss",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
@@ -165,14 +206,24 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "CTCLoss",
+    "ChannelShuffle",
+    "CircularPad1d",
+    "CircularPad2d",
+    "CircularPad3d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ConstantPad3d",
     "Conv1d",
     "Conv2d",
     "Conv3d",
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "CrossMapLRN2d",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -181,19 +232,23 @@ __all__ = [
     "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
+    "Fold",
     "FractionalMaxPool2d",
     "FractionalMaxPool3d",
     "GRUCell",
+    "GaussianNLLLoss",
     "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
+    "KLDivLoss",
     "L1Loss",
     "LPPool1d",
     "LPPool2d",
@@ -216,10 +271,13 @@ __all__ = [
     "LazyModuleMixin",
     "LeakyReLU",
     "Linear",
+    "LinearCrossEntropyLoss",
+    "LinearCrossEntropyOptions",
     "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
+    "MarginRankingLoss",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
@@ -230,12 +288,18 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss",
     "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "PairwiseDistance",
     "ParameterDict",
     "ParameterList",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "PoissonNLLLoss",
     "RMSNorm",
     "RNNBase",
     "RNNCell",
@@ -243,11 +307,18 @@ __all__ = [
     "RReLU",
     "ReLU",
     "ReLU6",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReflectionPad3d",
     "Registration",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "ReplicationPad3d",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
+    "SoftMarginLoss",
     "Softmax",
     "Softmax2d",
     "Softmin",
@@ -262,7 +333,16 @@ __all__ = [
     "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
     "Unflatten",
+    "Unfold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
     "clear_grad",
     "indented",
     "pairs",

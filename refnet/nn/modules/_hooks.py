@@ -287,7 +287,7 @@ class _Identity:
     def __init__(self, rule: Callable[[tuple[Any, ...]], tuple[Any, ...]]) -> None:
         self.rule = rule
 
-    def pullback(self, node: Any, g: tuple[Any, ...]) -> tuple[Any, ...]:
+    def pullback(self, node: Any, g: tuple[Any, ...], edges: tuple[Any, ...]) -> tuple[Any, ...]:
         return self.rule(g)
 
 

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from refnet import _dtype
 from refnet._check import check
+from refnet._inplace import fill
 from refnet.creation import empty, ones, tensor, zeros
 from refnet.nn import init
 from refnet.nn.functional.normalization import batch_norm
@@ -82,6 +83,10 @@ class _NormBase(Module):
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
 
+def _count(batches: Any) -> None:
+    batches += 1
+
+
 class _BatchNorm(_NormBase):
     """What the batch norms share."""
 
@@ -89,7 +94,7 @@ class _BatchNorm(_NormBase):
         self._check_input_dim(input)
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+            fill(self.num_batches_tracked, _count, "add")
             if self.momentum is None:  # the mean over all batches so far
                 momentum = 1.0 / float(self.num_batches_tracked)
         use_batch = self.training or (self.running_mean is None and self.running_var is None)

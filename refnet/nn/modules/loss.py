@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from refnet._check import check
 from refnet.nn.functional import loss as functions
 from refnet.nn.functional._reduction import reduction_of
 from refnet.nn.modules.module import Module
@@ -112,6 +113,7 @@ class HuberLoss(_Loss):
     """Quadratic up to delta, linear beyond: see `refnet.nn.functional.huber_loss`."""
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        check(isinstance(delta, float | int), lambda: f"delta must be a float or int, got: {type(delta)}", TypeError)
         super().__init__(reduction=reduction)
         self.delta = delta
 

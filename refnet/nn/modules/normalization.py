@@ -7,7 +7,7 @@ from refnet._check import check
 from refnet.creation import empty
 from refnet.nn import init
 from refnet.nn.functional.layer_norm import group_norm, layer_norm, rms_norm
-from refnet.nn.functional.local_norm import local_response_norm
+from refnet.nn.functional.local_norm import cross_map_norm, local_response_norm
 from refnet.nn.modules.module import Module
 from refnet.nn.parameter import Parameter
 
@@ -150,6 +150,20 @@ class LocalResponseNorm(Module):
 
     def forward(self, input: Any) -> Any:
         return local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+class CrossMapLRN2d(Module):
+    """`LocalResponseNorm` of images under an old name and with the sums of torch's layer: see `cross_map_norm`."""
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Any) -> Any:
+        return cross_map_norm(input, self.size, self.alpha, self.beta, self.k)
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

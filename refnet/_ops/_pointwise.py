@@ -1,0 +1,271 @@
+"""What every elementwise operation shares: broadcasting, torch's type promotion, ``out=``.
+
+Operands are tensors or Python numbers. Kinds differ in the type of the result: `Pointwise` gives the promoted type,
+`Floating` turns integers into the default floating type first, `Comparison` gives bool, `Bitwise` takes integers and
+bools only. float16 and bfloat16 are computed in float32 and rounded once, as torch does.
+
+Rules leave broadcasting and promotion alone: the backward sweep undoes both (`_tape._fit`).
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+from refnet import _dtype
+from refnet._check import check
+from refnet._tape import Primitive, TensorBase, mode
+from refnet._threads import share
+from refnet._workspace import empty
+
+Array = Any
+
+
+class Pointwise(Primitive):
+    """An elementwise primitive: promotes its operands, then computes in the promoted type.
+
+    Called with torch's keywords too: ``input=`` and ``other=`` for the operands, ``out=`` for where to write.
+    """
+
+    tensors: tuple[int, ...] = ()  # the operands that may not be numbers, as torch has it
+
+    def __call__(self, *inputs: Any, **params: Any) -> Any:
+        if params:
+            inputs = (*inputs, *(params.pop(name) for name in ("input", "other") if name in params))
+            out = params.pop("out", None)
+            if out is not None:
+                return write_out(self(*inputs, **params), out, self.__name__)
+        if len(inputs) != len(self.inputs):
+            raise TypeError(f"{self.__name__}() takes {len(self.inputs)} operands but {len(inputs)} were given")
+        if self.tensors:
+            self.expect_tensors(inputs)
+        return super().__call__(*inputs, **params)
+
+    def run(self, xp: Any, inputs: tuple[Any, ...], params: dict[str, Any]) -> Array:
+        result = self.result_type(inputs)
+        compute = result if result in _WIDE else _dtype.opmath(result)
+        arrays = []
+        for x in inputs:
+            if isinstance(x, TensorBase):
+                array = x._array
+                arrays.append(array if array.dtype is compute else _cast(array, compute))
+            else:
+                arrays.append(_number(x, compute))
+        try:
+            out = self.compute(xp, arrays, params)
+        except ValueError as error:
+            explain_shapes(self.__name__, inputs, error)
+        if compute is not result and out.dtype is compute:
+            out = mode.quiet.run(out.astype, result)  # a half type may overflow
+        return _in_first_layout(xp, arrays, out) if len(arrays) > 1 and out.ndim > 1 else out
+
+    def expect_tensors(self, inputs: tuple[Any, ...]) -> None:
+        """Raise torch's TypeError for a number in a place of `tensors`."""
+        alone = len(self.tensors) == len(self.inputs)  # torch has no second form of the function that takes numbers
+        for position in self.tensors:
+            value = inputs[position]
+            check(
+                isinstance(value, TensorBase),
+                lambda position=position, value=value: (
+                    f"{self.__name__}(){'' if alone else ' received an invalid combination of arguments'}: argument "  # type: ignore[misc]
+                    f"'{('input', 'other')[position]}' (position {position + 1}) must be Tensor, not "
+                    f"{type(value).__name__}"
+                ),
+                TypeError,
+            )
+
+    def result_type(self, inputs: tuple[Any, ...]) -> Any:
+        """The numpy type of the result: that of the tensors where all agree and no number outranks it."""
+        common = None
+        number = 0  # the highest category among the Python numbers
+        for x in inputs:
+            if isinstance(x, TensorBase):
+                if common is None:
+                    common = x._array.dtype
+                elif common is not x._array.dtype:
+                    return _dtype.result_type(*inputs).numpy
+            else:
+                number = max(number, _CATEGORY_OF_NUMBER.get(type(x), 3))
+        if common is None or number > _CATEGORY_OF_KIND[common.kind]:
+            return _dtype.result_type(*inputs).numpy
+        return common
+
+
+def _in_first_layout(xp: Any, arrays: list[Any], out: Array) -> Array:
+    """`out` in the memory order of the first operand of its shape: torch's choice where operands disagree."""
+    shape, strides = out.shape, out.strides
+    for a in arrays:
+        if getattr(a, "strides", strides) != strides or getattr(a, "shape", shape) != shape:
+            break
+    else:
+        return out  # all lie in one way, and out as they do
+    full = [a for a in arrays if getattr(a, "shape", None) == out.shape and 0 not in a.strides]
+    if not full or full[0].strides == out.strides or all(a.strides == full[0].strides for a in full):
+        return out
+    ordered = xp.empty_like(full[0], dtype=out.dtype)
+    ordered[...] = out
+    return ordered
+
+
+def by_blocks(xp: Any, function: Any, x: Array, *others: Array) -> Array:
+    """function(x, ...) of arrays that lie alike, in blocks that stay in the cache from one step of it to the next.
+
+    Threads share the blocks. Small arrays, and those that do not lie alike, are computed as a whole.
+    """
+    if not _in_blocks(x, *others):
+        return function(x, *others).astype(x.dtype, copy=False)
+
+    def write(out: Array, *parts: Array) -> None:
+        out[...] = function(*parts)
+
+    return into_blocks(xp, write, x, *others)
+
+
+def into_blocks(xp: Any, write: Any, x: Array, *others: Array) -> Array:
+    """The same for ``write(out, x, ...)``, of arrays that are known to be large and to lie alike."""
+    out = empty(xp, x.shape, x.dtype)
+    flat = [a.reshape(-1) for a in (out, x, *others)]
+
+    def work(block: int) -> None:
+        write(*(a[block * _BLOCK : (block + 1) * _BLOCK] for a in flat))
+
+    share(work, -(-x.size // _BLOCK), worth=16)
+    return out
+
+
+def _in_blocks(x: Array, *others: Array) -> bool:
+    """Whether blocks are worth it, and possible: arrays of one shape and type, row by row in memory."""
+    small = x.size < 2 * _BLOCK
+    return not small and all(a.shape == x.shape and a.dtype == x.dtype and a.flags.c_contiguous for a in (x, *others))
+
+
+def rectified(xp: Any, x: Array) -> Array:
+    """max(x, 0), nan kept, and -0: of equal operands maximum takes the second."""
+    if not _in_blocks(x):
+        return xp.maximum(x.dtype.type(0), x)
+    zeros = xp.zeros(_BLOCK, x.dtype)  # numpy is three times as fast against an array of zeros as against one
+    return into_blocks(xp, lambda out, x: xp.maximum(zeros[: x.size], x, out=out), x)
+
+
+def zeroed(xp: Any, x: Array, where: Array) -> Array:
+    """x, 0 where `where` holds: an "and" of bits takes less than half the time of a choice."""
+    if x.dtype.kind != "f":
+        return xp.where(where, x.dtype.type(0), x)
+    bits = f"uint{8 * x.itemsize}"
+    kept = where.view("uint8").astype(bits)
+    kept -= kept.dtype.type(1)  # all bits where x stays
+    kept &= x.view(bits)
+    return kept.view(x.dtype)
+
+
+def rounded_once(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """The rule with float16 and bfloat16 computed in float32: torch's backward kernels round only what they return.
+
+    The sweep turns the gradient back.
+    """
+
+    @functools.wraps(rule)
+    def wide(*args: Any) -> Any:
+        return rule(*[x.float() if isinstance(x, TensorBase) and x._array.itemsize == 2 else x for x in args])  # type: ignore[attr-defined]
+
+    return wide
+
+
+_BLOCK = 1 << 15  # elements
+_BOOL = numpy.dtype(bool)
+_WIDE = (numpy.dtype("float32"), numpy.dtype("float64"))  # computed in as they are
+_CATEGORY_OF_NUMBER = {bool: 0, int: 1, float: 2}
+_CATEGORY_OF_KIND = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2}  # bfloat16 is of kind V
+
+
+class Floating(Pointwise):
+    """An elementwise primitive whose result is floating: integers become the default dtype."""
+
+    def result_type(self, inputs: tuple[Any, ...]) -> Any:
+        result = super().result_type(inputs)
+        return result if result.kind in "fV" else _dtype.get_default_dtype().numpy
+
+
+class Comparison(Pointwise):
+    """An elementwise primitive that promotes its operands and gives bool; it has no gradient."""
+
+
+class Bitwise(Pointwise):
+    """An elementwise primitive on integers and bools only."""
+
+    def run(self, xp: Any, inputs: tuple[Any, ...], params: dict[str, Any]) -> Array:
+        result = _dtype.from_numpy(self.result_type(inputs))
+        check(
+            not result.is_floating_point,
+            lambda: f"{self.__name__}(): not implemented for {result}; expected integers or bools",
+            NotImplementedError,
+        )
+        return super().run(xp, inputs, params)
+
+
+def _cast(array: Array, compute: Any) -> Array:
+    """A copy in another type; what is expanded becomes row-major, as in torch."""
+    return array.astype(compute, order="C" if 0 in array.strides else "K")
+
+
+def _number(x: Any, compute: Any) -> Any:
+    """A Python number as the kernel wants it: weak, so that the array's type decides."""
+    if isinstance(x, numpy.generic):
+        x = x.item()
+    if compute.kind in "iu" and not isinstance(x, bool):
+        check(
+            -(2**63) <= x < 2**64,
+            lambda: f"value cannot be converted to type int64_t without overflow: {x}",
+            OverflowError,
+        )
+        return int(numpy.int64((x + 2**63) % 2**64 - 2**63).astype(compute))  # wraps, as torch's does
+    return float(x) if compute.kind == "f" else x
+
+
+def explain_shapes(name: str, inputs: tuple[Any, ...], error: Exception) -> None:
+    """Say in torch's words which dimension does not broadcast."""
+    shapes = [x.shape for x in inputs if isinstance(x, TensorBase)]
+    for position, a in enumerate(shapes):
+        for b in shapes[position + 1 :]:
+            for back in range(1, min(len(a), len(b)) + 1):
+                if a[-back] != b[-back] and 1 not in (a[-back], b[-back]):
+                    raise RuntimeError(
+                        f"The size of tensor a ({a[-back]}) must match the size of tensor b ({b[-back]}) at "
+                        f"non-singleton dimension {max(len(a), len(b)) - back} ({name}: {list(a)} and {list(b)})"
+                    ) from error
+    raise error
+
+
+def write_out(result: Any, out: Any, name: str) -> Any:
+    """Write a result into the tensor given as ``out=``, resized to fit when it is empty."""
+    check(
+        isinstance(out, TensorBase),
+        lambda: f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}",
+        TypeError,
+    )
+    check(
+        not (result.requires_grad or out.requires_grad),
+        lambda: (
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
+            "arguments requires grad."
+        ),
+    )
+    check(
+        _dtype.can_cast(result.dtype, out.dtype),
+        lambda: f"{name}(): result type {result.dtype} can't be cast to the desired output type {out.dtype}",
+    )
+    if out.shape != result.shape:
+        check(
+            out.numel() == 0,
+            lambda: f"{name}(): out has shape {list(out.shape)}, but the result has shape {list(result.shape)}",
+        )
+        out._array = result._array.astype(out._array.dtype)
+        out._version_cell[0] += 1
+        return out
+    return out.copy_(result)
+
+
+def maybe_out(result: Any, out: Any, name: str) -> Any:
+    """The result of a composite, written into ``out=`` where one is given."""
+    return result if out is None else write_out(result, out, name)
