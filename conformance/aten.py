@@ -16,7 +16,23 @@ EXACT = frozenset({
     "triu", "unbind", "unfold", "uniform_", "unsqueeze", "unsqueeze_", "view", "where", "zero_", "zeros",
     "zeros_like", "clamp", "clamp_min", "clamp_max", "hardtanh", "hardtanh_backward", "threshold", "_unsafe_view",
     "_reshape_alias", "_to_copy", "lift_fresh_copy", "squeeze_", "resize_", "floor", "ceil", "round", "trunc",
+    "_pack_padded_sequence", "adaptive_max_pool2d", "adaptive_max_pool3d", "alias_copy", "aminmax", "as_strided_copy",
+    "as_strided_scatter", "channel_shuffle", "copysign", "cummax", "cummin", "diag_embed", "diagonal_backward",
+    "diagonal_copy", "diagonal_scatter", "expand_copy", "fmax", "fmin", "fractional_max_pool2d",
+    "fractional_max_pool3d", "hardshrink", "hardshrink_backward", "heaviside", "im2col", "index_copy", "kthvalue",
+    "lu_unpack", "masked_scatter_backward", "masked_select", "max_unpool2d", "max_unpool3d", "median", "mode",
+    "nanmedian", "narrow_copy", "permute_copy", "pixel_shuffle", "pixel_unshuffle", "rot90", "select_copy",
+    "select_scatter", "sgn", "slice_scatter", "split_with_sizes_copy", "squeeze_copy", "t_copy", "take",
+    "transpose_copy", "unbind_copy", "unfold_copy", "unsafe_split", "unsqueeze_copy", "upsample_nearest1d",
+    "upsample_nearest2d", "upsample_nearest3d", "view_copy",
 })
+
+# Exact where they reduce by "amax" or "amin", their fifth argument.
+REDUCING = frozenset({"scatter_reduce", "index_reduce"})
+
+# Of whole numbers they make whole numbers, in whatever order.
+ADDING = frozenset({"add", "cumsum", "index_add", "rsub", "scatter_add", "sub", "sum"})
+MULTIPLYING = frozenset({"cumprod", "mul", "prod"})
 
 # Many terms are added. (Parts of names: "conv" stands for convolution and its backward passes.)
 SUMMING = (

@@ -3,7 +3,8 @@
 A result x of an operation that rounds becomes x (1 + u h), with h in [-1, 1] a hash of x: what one rounding to a type
 of unit u does at most. Operations that add many terms (sums, products of matrices, convolutions, normalizations) also
 see inputs disturbed by u sqrt(1 + log2 n), the error of adding n terms in a tree. What is exact (views, copies,
-comparisons, maxima, indexing) is left alone. Equal numbers are disturbed equally, so ties and zeros survive.
+comparisons, maxima, indexing, sums and products of whole numbers) is left alone. Equal numbers are disturbed equally,
+so ties and zeros survive.
 
 The spread of a few such runs, M, is the error that legitimate implementations have: unlike torch's own error E, which
 can be zero by luck for one input, it does not depend on how torch happened to round.
@@ -22,11 +23,17 @@ import torch
 from torch._decomp import decomposition_table
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from conformance.aten import COMPOSITE, EXACT, SUMMING
+from conformance.aten import ADDING, COMPOSITE, EXACT, MULTIPLYING, REDUCING, SUMMING
 from conformance.candidates.torch import Oracle
 from conformance.draw import Array
 from conformance.moves import hashed
 from conformance.scale import unit
+
+
+def _exact(name: str, args: Any) -> bool:
+    """Whether an aten operation rounds nothing. What it writes to makes no difference: `ceil_` is as exact as `ceil`."""
+    plain = name.removesuffix("_")
+    return name in EXACT or plain in EXACT or (plain in REDUCING and args[4] in ("amax", "amin"))
 
 
 @lru_cache(maxsize=1024)
@@ -55,7 +62,7 @@ class Disturbed(TorchDispatchMode):  # type: ignore[misc]  # torch's class is no
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func._schema.name.removeprefix("aten::")
-        if name in EXACT:
+        if _exact(name, args) or self._whole(name, args, kwargs or {}):
             return func(*args, **(kwargs or {}))
         if name in COMPOSITE and func in decomposition_table:
             with self.inside:
@@ -78,6 +85,26 @@ class Disturbed(TorchDispatchMode):  # type: ignore[misc]  # torch's class is no
             return result
         return self._rounded(result, u)
 
+    def _whole(self, name: str, args: Any, kwargs: Any) -> bool:
+        """Whether whole numbers are added or multiplied that are too small to be rounded.
+
+        Such counts are compared with other numbers: disturbed, they would lead where no implementation goes.
+        """
+        plain = name.removesuffix("_")
+        if plain not in ADDING and plain not in MULTIPLYING:
+            return False
+        reach = 1.0  # what no partial result exceeds
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, float) and not value.is_integer():
+                return False
+            if _rounds(value):
+                array = value.detach().numpy(force=True)
+                if not (array == numpy.rint(array)).all():
+                    return False
+                with numpy.errstate(over="ignore"):
+                    reach *= float(numpy.sum(numpy.abs(array)) + 1 if plain in ADDING else _product(plain, array))
+        return reach * self.inner_u <= 1
+
     def terms(self, name: str, args: Any) -> int:
         """How many terms a result of a summing operation may have: at least 2, at most all that goes in."""
         return max([2, *(int(a.numel()) for a in args if _rounds(a))])
@@ -98,6 +125,12 @@ class Disturbed(TorchDispatchMode):  # type: ignore[misc]  # torch's class is no
         finite = numpy.where(magnitude < numpy.inf, magnitude, 0.0)
         step = numpy.maximum(finite * u, self.smallest / 2) * _noise(magnitude, self.seed)
         return torch.from_numpy(numpy.asarray(array + numpy.where(finite == 0, 0.0, step)))
+
+
+def _product(name: str, array: Array) -> Any:
+    """What a product of some of the numbers, or with one of them, does not exceed."""
+    magnitude = numpy.maximum(numpy.abs(array), 1.0)
+    return magnitude.max() if name == "mul" else magnitude.prod()
 
 
 def _noise(array: Array, seed: int) -> Array:

@@ -15,7 +15,7 @@ import numpy
 from conformance.candidates.protocol import Candidate, Result
 from conformance.case import GRADIENT, OUTPUT, SECOND, Case, Sample
 from conformance.decide import decide
-from conformance.draw import Array, numpy_dtype
+from conformance.draw import HALVES, Array, numpy_dtype
 from conformance.moves import Move, flush, same, to_float32, upcast
 from conformance.probing import Arrays, Key, Scales, one_by_one, probe
 from conformance.scale import Scale, allowed_scale, unit
@@ -221,7 +221,8 @@ class Truth:
 
     @property
     def _probed_dtype(self) -> Any:
-        return numpy_dtype("float32" if self.case.dtype == "float64" else self.case.dtype)
+        """float64 is probed at float32; of integers come results of the default dtype, which is float32."""
+        return numpy_dtype(self.case.dtype if self.case.dtype in HALVES else "float32")
 
     def _arrays(self, side: Candidate, move: Move) -> Arrays:
         return with_changed_inputs(self._evaluate(side, move), self.sample)

@@ -13,7 +13,7 @@ import numpy
 from conformance.candidates.protocol import Candidate
 from conformance.draw import Array, is_floating
 from conformance.moves import Move, move_by_steps, move_inside_rounding, upcast
-from conformance.scale import Scale, find_jumps, unit
+from conformance.scale import Scale, find_jumps, real_jumps, unit
 
 PROBES = 4
 ARITHMETIC_PROBES = 12  # M decides most verdicts: with few probes some elements of a large tensor look too quiet
@@ -41,6 +41,7 @@ def probe(
     error, conditioning, arithmetic = MeanSquare(), MeanSquare(), MeanSquare()
     centre = evaluate(oracle, raised)
     values = [centre]  # at float64, near the sample: what the tensors may be
+    moves: list[Move] = []
     if known is not None:
         error.add(*known)
     for k in range(0 if known is None else 1, PROBES):
@@ -51,6 +52,7 @@ def probe(
         def moved_up(array: Array, moved: Move = moved) -> Array:
             return upcast(moved(array))
 
+        moves.append(moved_up)
         values.append(evaluate(oracle, moved_up))
         error.add(evaluate(torch, moved), values[-1])
     disturbed = []
@@ -59,6 +61,7 @@ def probe(
         def jittered(array: Array, k: int = k) -> Array:
             return move_inside_rounding(lower(array), k)
 
+        moves.append(jittered)
         disturbed.append(evaluate(oracle, jittered))
         conditioning.add(disturbed[-1], centre)
 
@@ -75,14 +78,30 @@ def probe(
         disturbed.append({key: array for key, array in run.items() if key in faithful})
         arithmetic.add(disturbed[-1], faithful)
 
+    floating = {key: array for key, array in centre.items() if array is not None and is_floating(array)}
+    near = {key: [run.get(key) for run in values + disturbed] for key in floating}
+    jumps = {key: _jumps(arrays, unit(dtype)) for key, arrays in near.items()}
+    halves = [evaluate(oracle, halfway(raised, move)) for move in moves] if any(jumps.values()) else []
     found = {}
-    for key, array in centre.items():
-        if array is not None and is_floating(array):
-            e, d, m = (part.root(key, array.shape) for part in (error, conditioning, arithmetic))
-            near = [run.get(key) for run in values + disturbed]
-            slope = _slope([run.get(key) for run in disturbed], array)
-            found[key] = Scale(e, d, m, _jumps(near, unit(dtype)), slope)
+    for key, array in floating.items():
+        e, d, m = (part.root(key, array.shape) for part in (error, conditioning, arithmetic))
+        between = [half for run in halves if (half := run.get(key)) is not None and half.shape == array.shape]
+        slope = _slope([run.get(key) for run in disturbed], array)
+        found[key] = Scale(e, d, m, real_jumps(jumps[key], between, unit(dtype)), slope)
     return found
+
+
+def halfway(one: Move, other: Move) -> Move:
+    """The move to the middle between two."""
+
+    def middle(array: Array) -> Array:
+        if not is_floating(array):
+            return one(array)
+        a, b = one(array), other(array)
+        with numpy.errstate(all="ignore"):
+            return numpy.where(a == b, a, a + (b - a) / 2)
+
+    return middle
 
 
 def one_by_one(evaluate: Evaluate, dtype: Any, lower: Move) -> Scales:

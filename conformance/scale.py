@@ -17,6 +17,7 @@ The median over the tensor lifts the elements where torch was lucky.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import ml_dtypes
@@ -111,6 +112,26 @@ def find_jumps(samples: Sequence[Array], u: float) -> dict[int, Array]:
     return {int(i): stacked[:, i].copy() for i in numpy.flatnonzero(wide)}
 
 
+def real_jumps(jumps: Mapping[int, Array], halves: Sequence[Array], u: float) -> dict[int, Array]:
+    """The jumps that stay where inputs move half as far.
+
+    Where a function is steep and arithmetic quiet, moved inputs lie far from the other probes without a jump: half way
+    lies between them. A jump leaves its gap empty: no such value is in the middle half of it.
+
+    >>> steep = {0: numpy.repeat([1.0, 9.0], [8, 2])}
+    >>> real_jumps(steep, [numpy.array([5.0])], 2.0**-24), list(real_jumps(steep, [numpy.array([9.0])], 2.0**-24))
+    ({}, [0])
+    """
+    found = {}
+    for place, values in jumps.items():
+        between = numpy.asarray([float(half.reshape(-1)[place]) for half in halves])
+        for before, after in pairwise(branches(values, u)):
+            quarter = (after[0] - before[-1]) / 4
+            if not ((between > before[-1] + quarter) & (between < after[0] - quarter)).any():
+                found[place] = values
+    return found
+
+
 def branches(values: Array, u: float) -> list[Array]:
     """The clusters of sorted values, cut at every jump.
 
@@ -122,20 +143,37 @@ def branches(values: Array, u: float) -> list[Array]:
     return numpy.split(values, cuts[(cuts > 0) & (cuts < values.size - 2)] + 1)
 
 
-def distance_to_branch(value: float, values: Array, reference: float, ratio: float, u: float) -> float:
+def distance_to_branch(
+    value: float, values: Array, reference: float, ratio: float, u: float, noise: float = 0.0
+) -> float:
     """How far the value is from the nearest branch, in units of the error on that branch; torch's value is one too.
 
-    On a branch A is sqrt((1 + e^2 / 2) ((u v)^2 + s^2)), s the spread of the branch's own values, e^2 = `ratio`.
+    On a branch A is sqrt((1 + e^2 / 2) ((u v)^2 + s^2)), s the spread of the branch's own values, e^2 = `ratio`. Terms
+    that cancel on a branch leave neither v nor s, but rounding: as much as torch's value is off its branch counts as s,
+    up to `noise`, and where branches are 32 times farther apart than that: otherwise torch stands on one of its own.
+
+    >>> round(distance_to_branch(-2e-7, numpy.repeat([0.0, 5.0], [8, 2]), 1e-7, 0.0, 2.0**-24, noise=1e-6), 3)
+    2.0
+    >>> distance_to_branch(2e-6, numpy.repeat([0.0, 1e-6], [8, 2]), 1.4e-6, 0.0, 2.0**-24, noise=1e-3) > 8
+    True
     """
+    found = branches(values, u)
+    off = min(_outside(reference, branch) for branch in found)
+    apart = min((float(after[0] - before[-1]) for before, after in pairwise(found)), default=0.0)
+    off = off if off <= min(noise, apart / JUMP) else 0.0
     best = numpy.inf
-    for branch in [*branches(values, u), numpy.asarray([reference])]:
-        low, high = float(branch[0]), float(branch[-1])
-        outside = max(low - value, value - high, 0.0)
+    for branch in [*found, numpy.asarray([reference])]:
+        outside = _outside(value, branch)
         if outside == 0.0:
             return 0.0
-        squared = (u * max(abs(low), abs(high))) ** 2 + float(numpy.var(branch))
+        top = max(abs(float(branch[0])), abs(float(branch[-1])))
+        squared = (u * top) ** 2 + float(numpy.var(branch)) + off**2
         best = min(best, outside / max(float(numpy.sqrt((1 + ratio / 2) * squared)), 5e-324))
     return float(best)
+
+
+def _outside(value: float, branch: Array) -> float:
+    return max(float(branch[0]) - value, value - float(branch[-1]), 0.0)
 
 
 # --- grade B -------------------------------------------------------------------------------------------------------

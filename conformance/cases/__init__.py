@@ -45,8 +45,9 @@ from conformance.draw import special as special
 from conformance.draw import tied as tied
 from conformance.draw import uniform as uniform
 from conformance.draw import values as values
+from conformance.sources.databases import DATABASES, database
 
-SOURCES = ("own", "op_db")
+SOURCES = ("own", *DATABASES)
 
 
 def families() -> list[str]:
@@ -62,10 +63,10 @@ def catalogue(
 ) -> Mapping[str, Case]:
     """Every case by its id.
 
-    `sources`: "own", the family files, each with a list `CASES`, and "op_db", the samples that torch ships. The `extra`
-    modules have a list `CASES` too. `operations` (patterns) and `dtypes` are what will be wanted of "op_db", which
-    otherwise has to draw all its samples for a list of cases (its default dtype is float32); what can be looked up by
-    its id does not depend on them, nor does what the family files list.
+    `sources`: "own", the family files, each with a list `CASES`, and the databases of samples that torch ships: "op_db",
+    "module_db", "optim_db". The `extra` modules have a list `CASES` too. `operations` (patterns) and `dtypes` are what
+    will be wanted of a database, which otherwise has to draw all its samples for a list of cases (at float32); what can
+    be looked up by its id does not depend on them, nor does what the family files list.
 
     Raises ValueError when two cases have the same id, and for a source that there is not.
     """
@@ -81,8 +82,5 @@ def catalogue(
             if case.id in cases:
                 raise ValueError(f"two cases are called {case.id!r}: in {cases[case.id].family} and in {family}")
             cases[case.id] = replace(case, family=family)
-    if "op_db" not in chosen:
-        return cases
-    from conformance.sources.op_db import OpDb
-
-    return ChainMap(cases, OpDb(operations, dtypes))  # type: ignore[arg-type]  # it writes to the first map at most
+    drawn = [database(name, tuple(operations), tuple(dtypes)) for name in DATABASES if name in chosen]
+    return ChainMap(cases, *drawn) if drawn else cases  # type: ignore[arg-type]  # it writes to the first map at most

@@ -17,6 +17,7 @@ from conformance.cases import (
     ops,
     refuses,
     special,
+    uniform,
     values,
 )
 
@@ -155,6 +156,27 @@ INTEGERS_IN = [
     *ops("nn.functional.threshold", [args(normal(9), 2.7, -3.6)], dtypes=("int64", "int32"), checks=FORWARD),
 ]
 
+# Where slopes vanish the parts of a gradient cancel: at a half type, rounding each of them would be all that is left.
+AT_THE_TURN = [
+    *ops("nn.functional.hardswish", [args(uniform(400, low=-2.5, high=-0.5))], dtypes=FLOATS[2:]),
+    *ops("nn.functional.gelu", [args(uniform(400, low=-1.75, high=0.25), approximate="tanh")], dtypes=FLOATS[2:]),
+]
+
+# Numbers become the input's type: whole ones below 0 modulo the range of an unsigned one, which no other overflow does.
+CONVERTED = [
+    *ops(
+        "nn.functional.threshold", [args(normal(9), -1, -2), args(normal(9), 3, 250)], dtypes=("uint8",), checks=FORWARD
+    ),
+    *ops("nn.functional.hardtanh", [args(normal(9), -0.5, 3.7)], dtypes=("uint8", "int8"), checks=FORWARD),
+    *refuses("nn.functional.threshold", [args(normal(3), 300, 0), args(normal(3), 1, -256)], dtype="uint8"),
+    *refuses("nn.functional.threshold", [args(normal(3), -0.5, 1), args(normal(3), 1, float("inf"))], dtype="uint8"),
+    *refuses("nn.functional.threshold", [args(normal(3), 127.5, 0), args(normal(3), 1, -129)], dtype="int8"),
+    *refuses("nn.functional.threshold", [args(normal(3), 1e19, 0)], dtype="int64"),
+    *refuses("nn.functional.threshold", [args(normal(3), 0.0, 1e19)], dtype="float16"),
+    *refuses("nn.functional.hardtanh", [args(normal(3), 0, 300)], dtype="uint8"),
+    *refuses("nn.functional.hardshrink", [args(normal(3), 1e19)], dtype="float16"),
+]
+
 NAMESAKES = ops("nn.functional.tanh", [args(normal(5))]) + ops("nn.functional.sigmoid", [args(normal(5))])
 
 FUNCTIONS = ("relu", "relu6", "leaky_relu", "hardtanh", "elu", "silu", "softplus", "logsigmoid")
@@ -195,3 +217,4 @@ ERRORS = [
 ]
 
 CASES = [*softmaxes(), *INPLACE, *UNDERSCORES, *WITHOUT_DIM, *OUT, *AT_THE_KINK, *INTEGERS_IN, *NAMESAKES, *ERRORS]
+CASES += AT_THE_TURN + CONVERTED

@@ -328,6 +328,21 @@ ERRORS = [
     *refuses(
         "nn.functional.conv1d", [args(normal(2, 3, 5, 5), normal(4, 3, 3)), args(normal(2, 3, 2), normal(4, 3, 3))]
     ),
+    *refuses(
+        "nn.functional.conv2d",
+        [
+            args(IMAGE, normal(4, 3, 3), padding="same"),
+            args(IMAGE, normal(4, 3, 3)),
+            args(IMAGE.to("int64"), KERNEL.to("int64"), normal(6)),
+            args(IMAGE.to("int8"), KERNEL.to("int8"), normal(6).to("int16")),
+            args(IMAGE.to("bool"), KERNEL.to("bool")).naming("slow_conv2d_cpu", "Bool"),
+            args(IMAGE.to("int32"), KERNEL.to("int32"), dilation=2).naming("slow_conv_dilated", "Int"),
+        ],
+    ),
+    *refuses(
+        "nn.functional.conv_transpose2d",
+        [args(IMAGE.to("int32"), normal(4, 3, 3, 3).to("int32")).naming("slow_conv_transpose2d_out_cpu", "Int")],
+    ),
     *refuses("nn.functional.conv3d", [args(normal(3, 5, 5), normal(4, 3, 3, 3, 3))]),
     *refuses(
         "nn.functional.conv_transpose2d",

@@ -38,6 +38,7 @@ UNMAPPED = [
     args(normal(2, 3), normal(2, 4), normal(5, 3, 4), normal(4)),
     args(normal(2, 3), normal(2, 4), normal(5, 3)),
     args(normal(2, 3), normal(2, 4).to("float64"), normal(5, 3, 4)),
+    args(normal(2, 3), normal(2, 4), normal(5, 3, 4), normal(5).to("float64")),
 ]
 COSINES = [
     args(normal(3, 4), normal(3, 4)),
@@ -123,7 +124,28 @@ CASES = [
     # torch has no second order of pdist.
     *ops(ALL_PAIRS, PDISTS, checks=CHECKS - {SECOND}),
     *ops(ALL_PAIRS, PDISTS[:1], dtypes=("float64",), checks=CHECKS - {SECOND}),
+    *ops(ALL_PAIRS, [args(values([[1.0, 2.0], [1.0, 3.0], [float("nan"), 2.0]]), 0.0)], checks=CHECKS - {SECOND}),
+    *refuses(ALL_PAIRS, [args(normal(3, 4))], dtype="float16"),
     *refuses(ALL_PAIRS, [args(normal(3)), args(integers(4, 3, high=9)), args(normal(4, 3), -1.0)]),
+    # Nor of cdist.
+    *ops(
+        "cdist",
+        [
+            args(normal(4, 3), normal(5, 3)),
+            args(normal(2, 4, 3), normal(5, 3), 1.0),
+            args(normal(4, 3), normal(2, 1, 5, 3), 3.0),
+            args(normal(4, 3), normal(5, 3), float("inf")),
+            args(normal(4, 3), normal(5, 3), 0.0),
+            args(values([[1.0, 2.0], [0.0, 0.0]]), values([[1.0, 2.0], [1.0, 0.0]])),
+            args(normal(30, 3), normal(28, 3), compute_mode="donot_use_mm_for_euclid_dist"),
+        ],
+        checks=CHECKS - {SECOND},
+        layouts=(),
+    ),
+    *refuses(
+        "cdist",
+        [args(normal(4, 3), normal(4, 2)), args(normal(3), normal(4, 3)), args(normal(4, 3), normal(4, 3), -1.0)],
+    ),
     *ops("layer of two inputs", LAYERS, program=layer, checks=CHECKS - {LAYOUTS}),
     *ops(
         "bilinear made",

@@ -63,6 +63,8 @@ LAYER_ERRORS = refuses(
         args([1.0], [1]),
         args(normal(2, 3), [3], eps="small"),
         args(normal(2, 3).to("int64"), [3]).naming("LayerNorm", "Long"),
+        args(normal(2, 3).to("int16"), [3], normal(3)),
+        args(normal(2, 3).to("int64"), [3], normal(3)),
         args(normal(2, 3), [3], normal(3).to("float64")),
         args(normal(2, 3), [3], normal(3).to("float16")),
         args(normal(2, 3).to("float16"), [3], normal(3).to("float64")),
@@ -115,6 +117,7 @@ GROUP_ERRORS = refuses(
     GROUP,
     [
         args(normal(2, 4, 3), 3),
+        args(normal(2, 4, 3).to("int64"), 2, normal(4)),
         args(normal(2, 4, 3), 0).naming("zero"),
         args(normal(2, 4, 3), -1),
         args(normal(2, 4, 3), 2, normal(3)),

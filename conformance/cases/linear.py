@@ -1,5 +1,7 @@
 """The affine map."""
 
+from typing import Any
+
 from conformance.cases import FLOATS, SIZES, args, normal, ops, refuses
 
 NAME = "nn.functional.linear"
@@ -44,4 +46,19 @@ BIASES += [
     args(normal(3), normal(3)),
 ]
 
-CASES = [*ops(NAME, BIASES), *ops(NAME, ROWS + WIDTHS), *ops(NAME, ROWS[:4], dtypes=FLOATS[1:]), *refuses(NAME, ERRORS)]
+
+def gradient_of_weight(torch: Any, x: Any, weight: Any) -> Any:
+    """Laid out as torch lays it out."""
+    return torch.autograd.grad(torch.nn.functional.linear(x, weight).square().sum(), weight)
+
+
+PROGRAM = ops(
+    "linear: gradient of the weight", [args(normal(4, 3), normal(5, 3))], program=gradient_of_weight, layouts=()
+)
+CASES = [
+    *PROGRAM,
+    *ops(NAME, BIASES),
+    *ops(NAME, ROWS + WIDTHS),
+    *ops(NAME, ROWS[:4], dtypes=FLOATS[1:]),
+    *refuses(NAME, ERRORS),
+]

@@ -6,7 +6,9 @@ from conformance.cases import (
     CHANNELS_LAST,
     CHECKS,
     FLOATS,
+    FORWARD,
     GAPPED,
+    LAYOUTS,
     SECOND,
     SIZES,
     TRANSPOSED,
@@ -64,6 +66,13 @@ EDGES = [
     args(normal(2, 3, 0), *running(3)),
     args(normal(3, 2, 4), *running(2), positive(2), normal(2), training=True),
     args(normal(4, 1), None, None, training=True),
+    args(normal(0), normal(0).fixed(), normal(0).fixed()),
+]
+# Nothing is computed of an empty input: its type, and that of the statistics, may be any.
+EMPTY = [
+    args(normal(0, 3).to("int64"), *running(3)),
+    args(normal(0, 3).to("bool"), None, None, training=True),
+    args(normal(0).fixed(), normal(0).to("float64").fixed(), normal(0).to("int64")),
 ]
 # Statistics and parameters at float32 beside an input of a half type.
 MIXED = [
@@ -74,6 +83,7 @@ MIXED = [
 ERRORS += refuses(
     NAME,
     [
+        args(normal(4, 3).to("int16"), *running(3)).naming("batch_norm"),
         args(normal(4, 3), [1.0] * 3, None),
         args(normal(4, 3), *running(3), [1.0] * 3),
         args(normal(4, 3), *running(3), training=True, momentum=None).naming("momentum"),
@@ -147,6 +157,7 @@ CASES = [
     *ops(NAME, EVALUATION, layouts=STRIDED),
     *ops(NAME, TRAINING[:3] + EVALUATION[:3], dtypes=FLOATS[1:], layouts=()),
     *ops(NAME, EDGES, layouts=STRIDED[:2]),
+    *ops(NAME, EMPTY, checks=FORWARD - {LAYOUTS}, label="of any type"),
     *ops(NAME, MIXED, dtypes=FLOATS[2:], layouts=(), checks=CHECKS - {SECOND}),
     *LAYERS,
     *STATISTICS,

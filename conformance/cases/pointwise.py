@@ -17,6 +17,7 @@ from conformance.cases import (
     args,
     away_from,
     booleans,
+    integers,
     named,
     normal,
     ops,
@@ -344,6 +345,10 @@ MORE_ARGUMENTS = [
     *ops("lerp", [args(values([1e8, -1e8]), values([1.0, 3.0]), 1.0)]),
     *ops("lerp", [args(values([1e8, -1e8]), values([1.0, 3.0]), values([1.0, 1.0]))]),
     *ops("logit", [args(values([0.05, 0.1, 0.5, 0.95]), eps=0.2)], checks=SMOOTH_EXACT),
+    # Beyond the limits the gradient is 0, and nan where there are none but 0 and 1.
+    *ops("logit", [args(values([-0.5, 0.0, 0.1, 1.0, 1.5]), eps) for eps in (None, 0.2, 0.0, 0.7)], exact=True),
+    *ops("logit", [args(booleans(9)), args(booleans(9), 0.25), args(integers(9, high=3))], checks=FORWARD),
+    *ops("logit", [args(uniform(65, low=0.4, high=0.6))], dtypes=FLOATS[2:]),
     *ops("where", [args(values([[1, 0, 1], [0, 1, 1]], "bool"))], checks=FORWARD - {MEMORY_FORMAT}),
     *ops("where", [args(booleans(5), 1.0, 0.0), args(booleans(5), 2, normal(5)), args(booleans(5), 2, 3)]),
     *ops("nn.functional.prelu", [args(values([0.0, -0.0, 1.0, -1.0]), values([0.25]))], exact=True, layouts=()),

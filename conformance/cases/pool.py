@@ -20,6 +20,7 @@ from conformance.cases import (
     booleans,
     distinct,
     filled,
+    integers,
     normal,
     ops,
     positive,
@@ -354,6 +355,20 @@ ERRORS += [
     *refuses("nn.functional.adaptive_avg_pool3d", [args(VOLUME, (2, 2)), args(normal(3, 6, 6), 2)]),
     *refuses("nn.functional.adaptive_max_pool3d", [args(VOLUME, (2, 2)), args(normal(3, 6, 6), 2)]),
     *refuses("nn.functional.adaptive_max_pool1d", [args(normal(2, 3, 6), (2, 2)), args(normal(2, 3, 0), 2)]),
+    # Which of several mistakes is named, and inputs with fewer dimensions than the sizes given.
+    *refuses("nn.functional.max_pool2d", [args(normal(0, 1, 9), 2, 5, -1), args(normal(0, 1, 9), 2, 5, 4)]),
+    *refuses("nn.functional.avg_pool2d", [args(normal(0, 1, 9), 2, 5, -1), args(normal(0, 1, 9), 2, 5, 4)]),
+    *refuses("nn.functional.avg_pool3d", [args(normal(0, 1, 9, 9), 2, 5, -1)]),
+    *[
+        case
+        for kind in ("avg", "max")
+        for case in [
+            *refuses(f"nn.functional.adaptive_{kind}_pool1d", [args(normal(2, 3, 6), -1)], label="negative"),
+            *refuses(f"nn.functional.adaptive_{kind}_pool2d", [args(normal(2, 2), (2, 2)), args(normal(2, 2, 6), (-1, 3))]),
+            *refuses(f"nn.functional.adaptive_{kind}_pool3d", [args(normal(2, 2, 2), (2, 2, 2))]),
+        ]
+    ],
+    *refuses("nn.functional.max_unpool1d", [args(normal(2, 4), integers(2, 3, high=4), 2)]),
     *refuses(
         "positions by hand",
         [

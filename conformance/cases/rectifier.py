@@ -215,12 +215,17 @@ CASES = [
     *ops("gumbel softmax", GUMBELS[:1], program=gumbel, dtypes=FLOATS[1:], layouts=(), checks=CHECKS - {REPEAT}),
     *ops(f"{F}.glu", GLUS),
     *ops(f"{F}.glu", GLUS[-5:-3], dtypes=FLOATS[1:]),
+    # A gate too small for a half type lets through what is large: the product is rounded, not the gate.
+    *ops(f"{F}.glu", [args(values([10000.0, 300.0, 1.0, -18.0, -12.5, 3.0]))], dtypes=FLOATS[2:], layouts=()),
     *ops("rectifier in place", INPLACE, program=in_place, checks=FIRST - {MEMORY_FORMAT}),
     *ops("rectifier layer", LAYERS, program=layer, checks=FIRST - {REPEAT}, layouts=()),
     *[case for name in ("selu", "celu") for case in ops(name, [args(away_from(9))])],
     *ops("rrelu", [args(away_from(9))], label="by its short name"),
     *ops("prelu", [args(away_from(2, 3), normal(3)), args(away_from(4), normal())]),
+    *ops("Tensor.prelu", [args(away_from(2, 3), normal(3)), args(away_from(4), normal())]),
+    *refuses("Tensor.prelu", [args(normal(2, 3), normal(2)), args(normal(2, 3), 0.5).naming("weight", "float")]),
     *ops("hardshrink", [args(away_from(9, points=(-0.5, 0.5)))], checks=FIRST),
+    *ops("Tensor.hardshrink", [args(away_from(9, points=(-0.2, 0.2)), 0.2)], checks=FIRST),
     *ops(f"{F}.softshrink", [args(away_from(9, points=(-0.2, 0.2)), 0.2)], checks=FIRST),
     *ops(
         f"{F}.hardshrink", [args(away_from(9), -1.0), args(away_from(9, points=(-0.2, 0.2)), lambd=0.2)], checks=FIRST

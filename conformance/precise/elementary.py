@@ -141,6 +141,26 @@ lgamma = _elementary(
 digamma = _elementary("digamma", lambda x: mp.psi(0, x), lambda x: mp.psi(1, x), lambda x: mp.psi(2, x))
 
 
+def polygamma(x: Any, n: int) -> Jet:
+    """The n-th derivative of digamma."""
+    given = jet(x)
+    at = mp.mpf(given.x)
+    if given.constant:
+        return Jet(mp.psi(n, at))
+    return given.chain(mp.psi(n, at), mp.psi(n + 1, at), mp.psi(n + 2, at) if given.a and given.b else 0)
+
+
+def incomplete_gamma(x: Any, a: Number, *, upper: bool) -> Jet:
+    """The share of the gamma distribution of shape a below x, or above."""
+    given, a = jet(x), mp.mpf(a)
+    at = mp.mpf(given.x)
+    share = mp.gammainc(a, at, mp.inf, regularized=True) if upper else mp.gammainc(a, 0, at, regularized=True)
+    if given.constant:
+        return Jet(share)
+    slope = (-1 if upper else 1) * mp.exp((a - 1) * mp.ln(at) - at - mp.loggamma(a))
+    return given.chain(share, slope, slope * ((a - 1) / at - 1) if given.a and given.b else 0)
+
+
 def power(x: Any, n: Number) -> Jet:
     """x^n for a fixed n: any x where n is whole, positive x otherwise; torch has no slope for n = 0."""
     given = jet(x)

@@ -11,21 +11,22 @@ that are asked for, one after the other. Nothing is kept but the samples of the 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from conformance.case import ERROR, GRADIENT, OUTPUT, Case, Operation
+from conformance.case import ERROR, GRADIENT, OUTPUT, SECOND, Case, Operation
 from conformance.draw import FLOATS, INTEGERS
-from conformance.sources.op_names import Call, building, call_of
+from conformance.sources.database import Database, LeftOut, because
+from conformance.sources.op_names import CHOOSING, Call, building, call_of, selecting
 from conformance.sources.op_samples import (
     ERRORS,
     Drawn,
     DrawnArguments,
     accepted,
+    differentiates_twice,
     draw,
     entries,
+    has_equals,
     has_objects,
     supports,
     text,
@@ -43,101 +44,69 @@ _ID = re.compile(
 )
 
 
-class OpDb(Mapping[str, Case]):
-    """The cases of the database by id. Any id can be looked up; listed are those of the operations and dtypes chosen.
-
-    `operations` are patterns for names of operations, with or without their namespaces; empty means all. Without
-    `dtypes` an entry is listed at float32, or at int64 where it knows integers only.
+class OpDb(Database):
+    """The cases of the operator database by id. Without `dtypes` an entry is listed at float32, or at int64 where it
+    knows integers only.
     """
 
     def __init__(self, operations: Sequence[str] = (), dtypes: Sequence[str] = ()) -> None:
-        self.operations = tuple(operations)
+        super().__init__(operations, dtypes)
         self.dtypes = tuple(dtypes)
 
-    @property
-    def listed(self) -> dict[str, Case]:
-        """The chosen cases, in the order of the database."""
-        return self._everything[0]
+    def collect(self) -> Iterator[Case | LeftOut]:
+        for entry, info in entries().items():
+            try:
+                yield from self._of_entry(entry, info)
+            except Exception as error:  # the database is torch's own affair
+                if self.wanted(entry):
+                    yield entry, because(error)
 
-    @cached_property
-    def _everything(self) -> tuple[dict[str, Case], list[tuple[str, str]]]:
-        """The chosen cases, and the samples that cannot be cases."""
-        cases: dict[str, Case] = {}
-        others: list[tuple[str, str]] = []
-        for entry, call, drawn_as in self._groups():
+    def find(self, name: str) -> Case | None:
+        found = _ID.fullmatch(name)
+        if found is None:
+            return None
+        entry = found["entry"] or found["operation"]
+        drawn_as = ERRORS if found["refused"] else found["dtype"]
+        if entry not in entries() or (drawn_as != ERRORS and drawn_as not in DTYPES):
+            return None
+        try:
+            call = call_of(entries()[entry])
+            samples = draw(entry, drawn_as)
+        except Exception:  # as above: there is no such case
+            return None
+        index = int(found["index"])
+        if isinstance(call, str) or index >= len(samples) or unusable(samples[index]):
+            return None
+        return _case(entry, call, drawn_as, index, samples[index])
+
+    def _of_entry(self, entry: str, info: Any) -> Iterator[Case | LeftOut]:
+        call = call_of(info)
+        if isinstance(call, str):
+            if self.wanted(entry):
+                yield entry, call
+            return
+        if not self.wanted(call.operation.name):
+            return
+        yield from ((f"{entry} {dtype}", NO_SUCH_DTYPE) for dtype in self.dtypes if not supports(info, dtype))
+        if not self._dtypes(info):
+            yield entry, NO_REAL_DTYPE
+        for drawn_as in self._kinds(info):
             for index, drawn in enumerate(draw(entry, drawn_as)):
                 reason = unusable(drawn)
                 if not reason and drawn_as == ERRORS and accepted(call.operation, drawn, call.swapped):
                     reason = ACCEPTED
-                if reason:
-                    others.append((f"{entry} {drawn_as} {index}", reason))
-                else:
-                    case = _case(entry, call, drawn_as, index, drawn)
-                    cases[case.id] = case
-        return cases, others
+                yield (f"{entry} {drawn_as} {index}", reason) if reason else _case(entry, call, drawn_as, index, drawn)
 
-    def __getitem__(self, name: str) -> Case:
-        if "_everything" in self.__dict__ and name in self.listed:
-            return self.listed[name]
-        found = _ID.fullmatch(name)
-        if found is None:
-            raise KeyError(name)
-        entry = found["entry"] or found["operation"]
-        drawn_as = ERRORS if found["refused"] else found["dtype"]
-        if entry not in entries() or (drawn_as != ERRORS and drawn_as not in DTYPES):
-            raise KeyError(name)
-        call = call_of(entries()[entry])
-        if isinstance(call, str):
-            raise KeyError(name)
-        samples = draw(entry, drawn_as)
-        index = int(found["index"])
-        if index >= len(samples) or unusable(samples[index]):
-            raise KeyError(name)
-        case = _case(entry, call, drawn_as, index, samples[index])
-        if case.id != name:
-            raise KeyError(name)
-        return case
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.listed)
-
-    def __len__(self) -> int:
-        return len(self.listed)
-
-    def left_out(self) -> Iterator[tuple[str, str]]:
-        """(entry or sample, reason): what the database has and the chosen cases have not."""
-        for entry, info in entries().items():
-            call = call_of(info)
-            if isinstance(call, str):
-                if not self.operations or _matches(entry, self.operations):
-                    yield entry, call
-            elif self._wanted(call):
-                yield from ((f"{entry} {dtype}", NO_SUCH_DTYPE) for dtype in self.dtypes if not supports(info, dtype))
-                if not self._dtypes(info):
-                    yield entry, NO_REAL_DTYPE
-        yield from self._everything[1]
-
-    def _groups(self) -> Iterator[tuple[str, Call, str]]:
-        """(entry, what it calls, dtype or ERRORS). Calls to be refused have dtypes of their own: float32 stands for all."""
-        for entry, info in entries().items():
-            call = call_of(info)
-            if isinstance(call, str) or not self._wanted(call):
-                continue
-            yield from ((entry, call, dtype) for dtype in self._dtypes(info))
-            if "float32" in (self.dtypes or DEFAULT_DTYPES) and info.error_inputs_func is not None:
-                yield entry, call, ERRORS
+    def _kinds(self, info: Any) -> Iterator[str]:
+        """Dtypes, and ERRORS. Calls to be refused have dtypes of their own: float32 stands for all."""
+        yield from self._dtypes(info)
+        if "float32" in (self.dtypes or DEFAULT_DTYPES) and info.error_inputs_func is not None:
+            yield ERRORS
 
     def _dtypes(self, info: Any) -> list[str]:
         if self.dtypes:
             return [dtype for dtype in self.dtypes if supports(info, dtype)]
         return [dtype for dtype in DEFAULT_DTYPES if supports(info, dtype)][:1]
-
-    def _wanted(self, call: Call) -> bool:
-        return not self.operations or _matches(call.operation.name, self.operations)
-
-
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(part, pattern) for part in (name, name.rpartition(".")[2]) for pattern in patterns)
 
 
 def _case(entry: str, call: Call, drawn_as: str, index: int, drawn: Drawn) -> Case:
@@ -146,12 +115,17 @@ def _case(entry: str, call: Call, drawn_as: str, index: int, drawn: Drawn) -> Ca
     arguments = DrawnArguments(entry, drawn_as, index, call.swapped, text(drawn, call.swapped))
     if operation.program is None and has_objects(drawn):
         operation = Operation(operation.name, building(operation.name))
+    if drawn.select is not None:
+        operation = selecting(operation, drawn.select)
     if drawn_as == ERRORS:
         return Case(operation, arguments, "float32", frozenset({ERROR}), (), label=f"refused {label}", family=FAMILY)
-    checks = {OUTPUT, GRADIENT} if drawn.differentiated else {OUTPUT}
+    smooth = drawn.differentiated and not (entry in CHOOSING and has_equals(drawn))
+    checks = {OUTPUT, GRADIENT} if smooth else {OUTPUT}  # of equal numbers, torch does not say which gets the gradient
+    if smooth and differentiates_twice(entries()[entry], drawn_as, drawn):
+        checks.add(SECOND)
     return Case(operation, arguments, drawn_as, frozenset(checks), (), label=label, family=FAMILY)
 
 
 def left_out(operations: Sequence[str] = (), dtypes: Sequence[str] = ()) -> list[tuple[str, str]]:
     """What the database has and the cases have not, each with the reason."""
-    return list(OpDb(operations, dtypes).left_out())
+    return OpDb(operations, dtypes).left_out()

@@ -6,6 +6,7 @@ first. A few compute something around the call: those become programs.
 """
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from conformance.case import Named, Operation, Program
 SWAPPED = frozenset({"einsum", "polygamma", "special.polygamma", "where", "nn.functional.embedding", "nn.functional.embedding_bag", "normal.number_mean"})  # fmt: skip
 """Entries that want the first two positional arguments the other way round."""
 
-IN_PLACE = frozenset({"cauchy", "exponential", "geometric", "log_normal"})
+IN_PLACE = frozenset({"cauchy", "exponential", "geometric", "log_normal", "uniform"})
 """Entries that fill their first argument with random numbers: `Tensor.cauchy_` and so on."""
 
 # Methods whose name stands in the namespace too, for something else (`torch.bool`), or not at all.
@@ -129,7 +130,40 @@ def _zero(torch: Any, x: Any) -> Any:
     return torch.zero_(x.clone())
 
 
+def _cov(torch: Any, x: Any, *, aweights: Any = None, **keywords: Any) -> Any:
+    """Weights as precise as the observations: those of the samples are float32, and so would their sum be rounded."""
+    if x.dtype == torch.float64 and aweights is not None:
+        aweights = aweights.to(x.dtype)
+    return torch.cov(x, aweights=aweights, **keywords)
+
+
+# What follows the input in a call, up to the dimension. Torch does not say which of several equal numbers these choose.
+CHOOSING = {
+    "sort": ("dim",), "argsort": ("dim",), "topk": ("k", "dim"), "kthvalue": ("k", "dim"), "mode": ("dim",),
+    "median": ("dim",), "nanmedian": ("dim",), "msort": (),
+}  # fmt: skip
+
+
+def _choosing(name: str) -> Program:
+    """Positions as the numbers that they point at: where no two are equal, that says as much."""
+    before = CHOOSING[name]
+
+    def program(torch: Any, x: Any, *given: Any, **keywords: Any) -> Any:
+        found = getattr(torch, name)(x, *given, **keywords)
+        values, positions = found if isinstance(found, tuple) else (None, found)
+        if keywords.get("stable") or (values is None and name != "argsort"):
+            return found
+        dim = dict(zip(before, given, strict=False)).get("dim", keywords.get("dim", -1))
+        at = positions if positions.ndim == x.ndim else positions.unsqueeze(dim)
+        numbers = x.detach().gather(dim, at).reshape(positions.shape)
+        return numbers if values is None else (values, numbers)
+
+    return program
+
+
 PROGRAMS: dict[str, Program] = {
+    **{name: _choosing(name) for name in CHOOSING if name != "msort"},
+    "cov": _cov,
     "svd_lowrank": _svd_lowrank,
     "pca_lowrank": _pca_lowrank,
     "linalg.lstsq.grad_oriented": _lstsq,
@@ -190,6 +224,16 @@ def building(name: str) -> Program:
         return resolve(name)(*map(made, args), **{key: made(value) for key, value in keywords.items()})
 
     return program
+
+
+def selecting(operation: Operation, select: Callable[[Any], Any]) -> Operation:
+    """The operation, and of its result what `select` takes: absolute values where signs are arbitrary."""
+    call = operation.program or building(operation.name)
+
+    def program(torch: Any, *args: Any, **keywords: Any) -> Any:
+        return select(call(torch, *args, **keywords))
+
+    return Operation(operation.name, program)
 
 
 # --- entries -------------------------------------------------------------------------------------------------------

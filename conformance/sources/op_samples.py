@@ -1,7 +1,8 @@
 """Samples of torch's operator database as arguments of our cases."""
 
 import random
-from collections.abc import Iterable, Iterator
+import types
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
@@ -19,6 +20,7 @@ from conformance.sources.op_names import Built, full_name
 
 LONGEST = 100  # characters of the arguments in a case's id
 MOST_DIMENSIONS = 64  # of a numpy array
+MOST_FOR_SECOND = 200  # numbers of a sample that is differentiated twice
 ERRORS = "errors"  # in place of a dtype: the samples that have to be refused
 
 
@@ -47,6 +49,7 @@ class Drawn:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     differentiated: bool = False  # whether the database means it for gradients too
+    select: Callable[[Any], Any] | None = None  # what of the result is defined: not the sign of a singular vector
 
 
 # Two: the entry that a worker is at, and one that it comes back to. One entry's samples take 165 MB, most below 1 MB.
@@ -62,6 +65,12 @@ def draw_again(entry: str, drawn_as: str, index: int, number: int) -> Drawn:
 
 
 def _generate(entry: str, drawn_as: str, seed: int) -> Iterator[Drawn]:
+    samples = _as_they_come(entry, drawn_as, seed)
+    # The samples of meshgrid come in the order of a set of strings, which is another one in every process.
+    return iter(sorted(samples, key=lambda drawn: text(drawn, False))) if entry.startswith("meshgrid.") else samples
+
+
+def _as_they_come(entry: str, drawn_as: str, seed: int) -> Iterator[Drawn]:
     # The entry's own functions: its methods `sample_inputs` and `error_inputs` walk the call stack, with every loaded
     # module's source, to see which test is running. That would take ten times as long as drawing.
     info = entries()[entry]
@@ -82,9 +91,15 @@ def _generate(entry: str, drawn_as: str, seed: int) -> Iterator[Drawn]:
 
 
 def _drawn(samples: Iterable[Any], seed: int, differentiated: bool = False) -> Iterator[Drawn]:
-    with _seeded(seed):
-        found = [Drawn((s.input, *s.args), s.kwargs, differentiated) for s in samples]
+    with seeded(seed):
+        found = [Drawn((s.input, *s.args), s.kwargs, differentiated, _selection(s)) for s in samples]
     yield from found
+
+
+def _selection(sample: Any) -> Callable[[Any], Any] | None:
+    """The function that the database wants applied to the result, where it is not the one that returns it as it is."""
+    found: Callable[[Any], Any] = sample.output_process_fn_grad
+    return None if found.__qualname__.startswith("SampleInput.") else found
 
 
 _WINDOWS = {"nn.functional.fractional_max_pool2d": 2, "nn.functional.fractional_max_pool3d": 3}
@@ -107,13 +122,28 @@ def differentiates(info: Any, dtype: str) -> bool:
     return bool(info.supports_autograd and getattr(torch, dtype) in info.supported_backward_dtypes("cpu"))
 
 
+def differentiates_twice(info: Any, dtype: str, drawn: Drawn) -> bool:
+    """Whether the sample is for the second order too: torch has it, and the numbers are few and wide enough."""
+    if not info.supports_gradgrad or dtype not in ("float32", "float64"):
+        return False
+    return sum(int(x.numel()) for x in _tensors((drawn.args, drawn.kwargs))) <= MOST_FOR_SECOND
+
+
+def _tensors(tree: Any) -> Iterator[torch.Tensor]:
+    if isinstance(tree, torch.Tensor):
+        yield tree
+    elif isinstance(tree, list | tuple | dict):
+        for item in tree.values() if isinstance(tree, dict) else tree:
+            yield from _tensors(item)
+
+
 def supports(info: Any, dtype: str) -> bool:
     """Whether the entry has samples of this dtype."""
     return getattr(torch, dtype) in info.supported_dtypes("cpu")
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """The streams that the database draws from, started afresh, and afterwards as they were."""
     before = random.getstate(), numpy.random.get_state(), torch.get_rng_state()
     random.seed(seed)
@@ -200,11 +230,40 @@ def plain(value: Any) -> Any:
         settings = ((field.name, getattr(value, field.name), field.default) for field in fields(value))
         chosen = ((name, plain(part)) for name, part, default in settings if part != default)
         return Built("nn.modules.LinearCrossEntropyOptions", tuple(chosen))
+    if isinstance(value, torch.nn.TransformerEncoderLayer):
+        return _encoder_layer(value)
+    if isinstance(value, types.FunctionType | types.BuiltinFunctionType):
+        return _function(value)
     if isinstance(value, bool | int | float | complex | str | slice | type(None) | type(Ellipsis)):
         return value
     if isinstance(value, numpy.generic):
         return value.item()
     raise CannotUse(f"an argument is a {type(value).__module__}.{type(value).__qualname__}")
+
+
+def _encoder_layer(layer: torch.nn.TransformerEncoderLayer) -> Built:
+    attention = layer.self_attn
+    keywords = {
+        "d_model": attention.embed_dim,
+        "nhead": attention.num_heads,
+        "dim_feedforward": layer.linear1.out_features,
+        "dropout": layer.dropout.p,
+        "activation": _function(layer.activation),
+        "layer_norm_eps": layer.norm1.eps,
+        "batch_first": attention.batch_first,
+        "norm_first": layer.norm_first,
+        "bias": layer.linear1.bias is not None,
+    }
+    return Built("nn.TransformerEncoderLayer", tuple(keywords.items()))
+
+
+def _function(value: Any) -> Named:
+    """A function of torch's, by its name."""
+    name = str(value.__name__)
+    for path, namespace in (("nn.functional", torch.nn.functional), ("", torch)):
+        if getattr(namespace, name, None) is value:
+            return Named(f"{path}.{name}".lstrip("."))
+    raise CannotUse(f"an argument is the function {name}, which torch has no name for")
 
 
 def has_objects(drawn: Drawn) -> bool:
@@ -213,6 +272,12 @@ def has_objects(drawn: Drawn) -> bool:
 
 
 _OBJECTS = (torch.nn.PairwiseDistance, torch.nn.modules.LinearCrossEntropyOptions)
+
+
+def has_equals(drawn: Drawn) -> bool:
+    """Whether two elements of the first argument are the same number."""
+    x = drawn.args[0]
+    return bool(x.unique().numel() < x.numel())
 
 
 def unusable(drawn: Drawn) -> str:
@@ -243,11 +308,16 @@ def unusable(drawn: Drawn) -> str:
 def accepted(operation: Operation, drawn: Drawn, swapped: bool) -> bool:
     """Whether torch runs, on copies of the arguments, what the database says it refuses.
 
-    Some calls are refused because arguments share memory, or the elements of one do: their copies do not.
+    Some calls are refused because arguments share memory, or the elements of one do: their copies do not. Torch also
+    runs what it would but for memory of numpy's that it cannot make larger.
     """
     sample = to_sample(drawn, swapped)
     copies = sample.with_arrays([numpy.array(array, order="C", copy=True) for array in sample.arrays])
-    return not Torch().run(operation, copies).raised
+    raised = Torch().run(operation, copies).raised
+    return not any(error.message != _FIXED_MEMORY for error in raised.values())
+
+
+_FIXED_MEMORY = "Trying to resize storage that is not resizable"
 
 
 _NUMPY = frozenset(

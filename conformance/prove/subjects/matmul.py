@@ -115,6 +115,14 @@ def half_sums(torch: Any, a: Any, b: Any) -> Any:
     return functools.reduce(lambda total, part: total + part, parts).to(a.dtype)
 
 
+def added_narrowly(torch: Any, a: Any, b: Any) -> Any:
+    """Term after term, every partial sum rounded to the operands' type."""
+    out = a[..., :1] * b[:1]
+    for k in range(1, a.shape[-1]):
+        out = out + a[..., k : k + 1] * b[k : k + 1]
+    return out
+
+
 def without_tail(torch: Any, a: Any, b: Any) -> Any:
     """The k that do not fill a vector of 8 are left out."""
     whole = a.shape[-1] // 8 * 8
@@ -348,7 +356,11 @@ SUBJECTS = [
             "float32 inside": through(lambda x: x.float()),
             "float64 inside": through(lambda x: x.double()),
         },
-        {"last column zero": last_column_zero, "tail of k dropped": without_tail},
+        {
+            "last column zero": last_column_zero,
+            "tail of k dropped": without_tail,
+            "half type's own sums": added_narrowly,
+        },
         regimes=TAME,
         dtypes=("float16", "bfloat16"),
     ),
