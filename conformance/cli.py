@@ -1,9 +1,11 @@
+# PYTHON_ARGCOMPLETE_OK
 """The command `conform`.
 
 Exit status: 0 the candidate conforms, 1 it does not, 2 wrong usage, 3 the run is incomplete (interrupted).
 """
 
 import argparse
+import os
 import shlex
 import signal
 import sys
@@ -13,14 +15,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from conformance.case import BITS, Case
+from conformance import config, github, known
+from conformance.candidates.protocol import Candidate
+from conformance.case import Case
 from conformance.cases import SOURCES, catalogue
 from conformance.identity import identity
-from conformance.isolate import Workers
+from conformance.isolate import Workers, one_thread
 from conformance.journal import Header, Journal, beside
 from conformance.options import parser, selection
-from conformance.record import KNOWN, PASS, UNSUPPORTED, Record
+from conformance.printing import again, as_json, in_colour, of_case, of_outcome, of_records
+from conformance.printing import describe as describe
+from conformance.record import KNOWN, PASS, UNSUPPORTED
 from conformance.run import Outcome, run, select
+from conformance.sources.databases import DATABASES, left_out
 from conformance.worker import CannotStart
 
 
@@ -31,6 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         given.insert(0, "run")
     options = parser().parse_args(given)
     options.given = given
+    if os.getcwd() not in sys.path:
+        sys.path.append(
+            os.getcwd()
+        )  # modules of kernels and cases lie where one works: `conform` itself starts elsewhere
     commands = {
         "run": _run,
         "merge": _merge,
@@ -39,8 +50,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         "train": _train,
         "time": _time,
         "gate": _gate,
+        "report": _report,
+        "repro": _repro,
+        "version": _version,
     }
     try:
+        understood = parser()
+        _complete(understood)
+        _configure(understood)
+        options = understood.parse_args(given)
+        options.given = given
         return commands[options.command](options)
     except (ValueError, ImportError, CannotStart) as error:
         print(f"conform: {error}", file=sys.stderr)
@@ -50,6 +69,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 3
 
 
+def _complete(understood: argparse.ArgumentParser) -> None:
+    """Answer the shell when it asks how a line could go on (and end), where argcomplete is installed."""
+    if "_ARGCOMPLETE" in os.environ:
+        from conformance.completion import complete
+
+        complete(understood)
+
+
+def _configure(understood: argparse.ArgumentParser) -> None:
+    """The options of [tool.conform]; the command line overrides them."""
+    path = config.find(Path.cwd())
+    if path is not None:
+        config.apply(understood, config.read(path), str(path))
+
+
 # --- run ----------------------------------------------------------------------------------------------------------
 
 
@@ -57,8 +91,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.list:
         return _list(options)
     with _terminable(), _workers(options) as pool:
-        if "op_db" in options.source:
-            pool.start()  # drawing its samples, to list the cases, takes as long as the workers need to start
+        if any(name in DATABASES for name in options.source):
+            pool.start()  # drawing their samples, to list the cases, takes as long as the workers need to start
         return _compare(options, pool)
 
 
@@ -87,7 +121,8 @@ def _compare(options: argparse.Namespace, pool: Workers) -> int:
         if options.resume:
             cases = _journalled(options, journal)
             print(f"{len(journal.done)} of {len(cases)} cases are done already", file=sys.stderr)
-        with Progress(len(cases), len(journal.done)) as progress:
+        listed = [entry for entry in known.load() if entry.candidate == options.candidate]
+        with Progress(len(cases), len(journal.done), known=listed) as progress:
             outcome = run(
                 options.candidate,
                 cases,
@@ -98,13 +133,17 @@ def _compare(options: argparse.Namespace, pool: Workers) -> int:
                 pool=pool,
                 finished=progress,
             )
+        if any(name in DATABASES for name in options.source):
+            outcome.left_out = left_out(options.source, options.ops, options.dtype)
         report.write(outcome, options.out)
+        _page(options.out)
         if outcome.complete:
             journal.remove()
-    status = _tell(outcome, options.out)
+    status = _tell(outcome, options.out, options.json)
     if not outcome.complete:
-        again = [word for word in options.given if word != "--resume"]
-        print(f"interrupted; to go on: conform {shlex.join([again[0], '--resume', *again[1:]])}")
+        words = [word for word in options.given if word != "--resume"]
+        line = f"interrupted; to go on: conform {shlex.join([words[0], '--resume', *words[1:]])}"
+        print(line, file=sys.stderr if options.json else sys.stdout)
     return status
 
 
@@ -171,8 +210,23 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _tell(outcome: Outcome, folder: Path) -> int:
+def _tell(outcome: Outcome, folder: Path, in_json: bool = False) -> int:
     """Say what came of it; returns the exit status."""
+    failures = outcome.failures
+    status = 3 if not outcome.complete else 1 if failures else 0
+    github.summarize((folder / "summary.md").read_text(encoding="utf-8"))
+    notes = github.annotations((f"{r.status} {r.case}", describe(r)) for r in failures)
+    for line in notes:
+        print(line, file=sys.stderr if in_json else sys.stdout)
+    if in_json:
+        print(as_json(of_outcome(outcome, status, str(folder))))
+    else:
+        _say(outcome, folder)
+    return status
+
+
+def _say(outcome: Outcome, folder: Path) -> None:
+    """The outcome in a few lines."""
     from conformance.report.summary import verdict
 
     failures = outcome.failures
@@ -185,27 +239,10 @@ def _tell(outcome: Outcome, folder: Path) -> int:
     )
     if failures:
         worst = max(failures, key=lambda record: record.z if record.z == record.z else -1.0)
-        print("\nthe worst:\n" + describe(worst))
-    print(f"report: {folder / 'summary.md'}")
-    if not outcome.complete:
-        return 3
-    return 1 if failures else 0
-
-
-def describe(record: Record) -> str:
-    """A record as a few lines."""
-    lines = [f"{record.status} {record.case}", f"  {record.check} {record.tensor}".rstrip()]
-    if record.grade or record.category:
-        lines[-1] += f": {record.grade or record.category}"
-    if record.message:
-        lines += [f"  {line}" for line in record.message.strip().splitlines()]
-    if record.cause:
-        lines.append(f"  likely cause: {record.cause}")
-    if record.index:
-        where = f"  at {record.index}: candidate {record.candidate!r}, torch {record.torch!r}"
-        judged = f", oracle {record.oracle!r}, z = {record.z:.3g}, allowed error {record.allowed:.3g}"
-        lines.append(where if record.check == BITS else where + judged)  # bits are equal or not
-    return "\n".join(lines)
+        print("\nthe worst:\n" + describe(worst, in_colour()))
+        print(f"  as a script: {again('repro', outcome.candidate, outcome.extra, worst.case)}\n")
+    pages = [name for name in ("report.html", "summary.md") if (folder / name).exists()]
+    print(f"report: {', '.join(str(folder / name) for name in pages)}")
 
 
 # --- the others ---------------------------------------------------------------------------------------------------
@@ -217,6 +254,7 @@ def _merge(options: argparse.Namespace) -> int:
 
     outcome, lacking = merge(options.reports)
     report.write(outcome, options.out)
+    _page(options.out)
     status = _tell(outcome, options.out)
     for reason in lacking:
         print(f"incomplete: {reason}")
@@ -224,8 +262,8 @@ def _merge(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    for case in _chosen(options):
-        print(case.id)
+    cases = _chosen(options)
+    print(as_json(list(map(of_case, cases))) if options.json else "\n".join(case.id for case in cases))
     return 0
 
 
@@ -239,27 +277,115 @@ def _train(options: argparse.Namespace) -> int:
 def _time(options: argparse.Namespace) -> int:
     from conformance.timing import command
 
-    return command.run(options)
+    status = command.run(options)
+    if not options.list:
+        _renew(options.out)
+    return status
 
 
 def _gate(options: argparse.Namespace) -> int:
     from conformance.gate import command
 
-    return command.run(options)
+    status = command.run(options)
+    _renew(options.report)
+    return status
+
+
+def _report(options: argparse.Namespace) -> int:
+    from conformance.report import html, read, tables
+
+    made = [html.write(options.folder)]
+    if options.png:
+        made += html.pictures(options.folder)
+    if options.tables:
+        made += tables.write(read(options.folder), options.folder / "tables")
+    print("\n".join(map(str, made)))
+    return 0
+
+
+def _page(folder: Path) -> None:
+    """report.html, without which a report is still a report: whatever happens here, the run was made."""
+    from conformance.report import html
+
+    try:
+        html.write(folder)
+    except Exception as error:
+        print(f"no report.html: {type(error).__name__}: {error}; later: conform report {folder}", file=sys.stderr)
+
+
+def _renew(folder: Path) -> None:
+    """The page of a report to which something was added."""
+    if (folder / "report.html").exists():
+        _page(folder)
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from conformance.candidates import load
-    from conformance.comparison import compare
+    case, candidate = _one(options)
+    from conformance.alone import compare_alone
 
-    cases = catalogue(options.cases, sources=SOURCES)
-    if options.case not in cases:
-        near = [name for name in catalogue(options.cases) if options.case.lower() in name.lower()][:5]
-        hint = "".join(f"\n  {name}" for name in near)
-        raise ValueError(
-            f"no case is called {options.case!r}; `conform list` shows all{hint and ', for instance' + hint}"
-        )
-    records = compare(cases[options.case], load(options.candidate, options.device))
-    for record in records:
-        print(describe(record))
+    records = compare_alone(case, candidate, options.timeout)
+    if options.json:
+        print(as_json(of_records(records)))
+    else:
+        for record in records:
+            print(describe(record, in_colour()))
+        if any(record.bad for record in records):
+            print(f"as a script: {again('repro', options.candidate, options.cases, case.id)}")
     return 1 if any(record.bad for record in records) else 0
+
+
+def _repro(options: argparse.Namespace) -> int:
+    case, candidate = _one(options)
+    from conformance.repro import reproduce
+
+    beside = None if options.out is None else options.out.with_suffix(".npz")
+    found = reproduce(
+        case,
+        candidate,
+        options.candidate,
+        timeout=options.timeout,
+        check=options.check,
+        seconds=options.shrink,
+        beside=beside,
+    )
+    if found is None:
+        print(f"nothing fails in {case.id!r}: there is nothing to reproduce", file=sys.stderr)
+        return 0
+    if options.out is None:
+        print(found.script, end="")
+    else:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(found.script, encoding="utf-8")
+        if beside is not None and found.arrays is not None:
+            beside.write_bytes(found.arrays)
+        print(f"{describe(found.record, in_colour())}\nscript: {options.out}")
+    return 1
+
+
+def _one(options: argparse.Namespace) -> tuple[Case, Candidate]:
+    """The case and the candidate that were named."""
+    from conformance.candidates import load
+
+    with one_thread():  # torch and numpy read it when they are loaded: what forks must have no threads
+        cases = catalogue(options.cases, sources=SOURCES)
+        if options.case not in cases:
+            near = [name for name in catalogue(options.cases) if options.case.lower() in name.lower()][:5]
+            hint = "".join(f"\n  {name}" for name in near)
+            raise ValueError(
+                f"no case is called {options.case!r}; `conform list` shows all{hint and ', for instance' + hint}"
+            )
+        return cases[options.case], load(options.candidate, options.device)
+
+
+def _version(options: argparse.Namespace) -> int:
+    from conformance.report.environment import machine
+
+    found = machine()
+    if options.json:
+        print(as_json(found))
+        return 0
+    packages = found.pop("packages")
+    rows = {"conform": packages["refnet"], **packages, **found}
+    for name, value in rows.items():
+        print(f"{name:<12}{value}")
+    return 0

@@ -9,6 +9,7 @@ from typing import Any
 import numpy
 
 from conformance import bits, messages, record
+from conformance.candidates.functions import Functions
 from conformance.candidates.protocol import Candidate, Raised, Result, Value
 from conformance.case import (
     BITS,
@@ -124,7 +125,8 @@ class _Comparison:
         if OUTPUT in base.result.raised:
             return
         if UNCHANGED in self.case.checks:
-            yield self.unchanged(base)
+            found = self.unchanged(base)
+            yield found if found.bad else self.unshared(base) or found
         if REPEAT in self.case.checks:
             yield self.repeat(base)
         if LAYOUTS in self.case.checks:
@@ -288,6 +290,18 @@ class _Comparison:
                 return self.fail(UNCHANGED, f"cotangent {i}", "mutated-input", "the cotangent was overwritten")
         return self.passed(UNCHANGED)
 
+    def unshared(self, run: _Run) -> Record | None:
+        """A result that is a view of an input where torch's has memory of its own: writing to one changes the other.
+
+        It is asked of plain functions, whose arrays are the caller's. A namespace keeps its own books of what shares what.
+        """
+        if not isinstance(self.candidate, Functions):
+            return None
+        for out, name in sorted(_shared(run.result, self.truth) - _shared(self.truth.reference, self.truth)):
+            message = f"{out} shares memory with input {name}; torch's has memory of its own"
+            return self.fail(UNCHANGED, out, "aliased-input", message)
+        return None
+
     def repeat(self, base: _Run) -> Record:
         """A second run on fresh copies gives the same bits."""
         again = _Run(self.candidate, self.truth, "", self.truth.order)
@@ -403,6 +417,17 @@ def _is_float(value: Any) -> bool:
     return isinstance(value, float) or (
         isinstance(value, tuple) and bool(value) and all(isinstance(item, float) for item in value)
     )
+
+
+def _shared(result: Result, truth: Truth) -> set[tuple[str, str]]:
+    """(result, input) for everything that was returned over an input's memory."""
+    inputs = list(zip(truth.sample.names, result.after, strict=False))
+    return {
+        (value.name, name)
+        for value in result.outputs
+        for name, array in inputs
+        if value.array is not None and numpy.may_share_memory(value.array, array)
+    }
 
 
 def _bits(array: Array) -> bytes:

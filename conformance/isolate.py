@@ -147,11 +147,11 @@ class Workers:
             code = worker.process.exitcode
             if not worker.ready:
                 raise CannotStart(
-                    f"a worker ended before its first case ({_ending(code)}); its own message stands above"
+                    f"a worker ended before its first case ({ending(code)}); its own message stands above"
                 ) from None
             if code == -signal.SIGKILL:  # nobody here sent it: Linux kills so when memory is short
-                return self._lost(worker, OOM, f"the worker was killed ({_ending(code)}): memory ran out?"), False
-            return self._lost(worker, CRASH, f"the worker died: {_ending(code)}"), False
+                return self._lost(worker, OOM, f"the worker was killed ({ending(code)}): memory ran out?"), False
+            return self._lost(worker, CRASH, f"the worker died: {ending(code)}"), False
         worker.since = time.monotonic()
         if isinstance(message, CannotStart):
             raise message
@@ -184,7 +184,7 @@ class Workers:
         return case, [whole(case, status, "", message)]
 
 
-def _ending(code: int | None) -> str:
+def ending(code: int | None) -> str:
     """An exit code in words."""
     if code is not None and code < 0:
         return f"signal {-code} ({signal.Signals(-code).name})"

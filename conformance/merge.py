@@ -10,6 +10,7 @@ from conformance.cases import FLOATS, catalogue
 from conformance.identity import differences
 from conformance.record import COLUMNS, Record
 from conformance.run import Outcome, settled
+from conformance.sources.databases import DATABASES
 
 _LEDGER = "known"  # the check of the records that the ledger of known differences adds: it is applied anew
 _TIMING = "seconds"  # no two runs agree in it
@@ -45,7 +46,7 @@ def merge(folders: Sequence[Path]) -> tuple[Outcome, list[str]]:
 
 def _in_order(by_case: dict[str, list[Record]], extra: Sequence[str], sources: Sequence[str]) -> list[Case]:
     """The cases that have records, as one run has them. ValueError for one that is not there."""
-    drawn = [records[0] for records in by_case.values() if records[0].family == "op_db"]
+    drawn = [records[0] for records in by_case.values() if records[0].family in DATABASES]
     operations = sorted({record.operation for record in drawn})  # of no others do samples have to be drawn
     dtypes = [dtype for dtype in FLOATS if any(record.dtype == dtype for record in drawn)]
     listed = catalogue(extra, sources if drawn else ["own"], operations, dtypes)

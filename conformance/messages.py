@@ -13,6 +13,8 @@ Where a case lists keywords, those are looked for instead, ignoring case. Source
 ['3']
 >>> missing("expected Float but found Long", "matmul: float32 and int64 differ; found no common dtype")
 []
+>>> missing("Input type (long int) and bias type (double)", "conv1d: input of int64, bias of float64")
+[]
 """
 
 import re
@@ -29,6 +31,7 @@ _DTYPES = {
     "uint8": ("uint8", "byte"),
     "bool": ("bool",),
 }
+_IN_C = {"long int": "int64", "short int": "int16", "signed char": "int8", "unsigned char": "uint8"}
 _NAMES = {name: dtype for dtype, names in _DTYPES.items() for name in names}
 _FILLERS = frozenset(
     [
@@ -122,7 +125,10 @@ def _numbers(text: str) -> set[str]:
 
 
 def _dtypes(text: str) -> set[str]:
-    return {_NAMES[word] for word in re.findall(r"[a-z]+\d*", text.lower().replace("torch.", "")) if word in _NAMES}
+    text = text.lower().replace("torch.", "")
+    for in_c, dtype in _IN_C.items():
+        text = text.replace(in_c, dtype)
+    return {_NAMES[word] for word in re.findall(r"[a-z]+\d*", text) if word in _NAMES}
 
 
 def _words(text: str) -> set[str]:

@@ -2,8 +2,10 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from conformance.cases import SOURCES
+from conformance.config import Repeated
 from conformance.run import DEFAULT_TIMEOUT, Selection, Shard
 from conformance.timing.others import ALL as OTHERS
 from conformance.timing.sweep import Sweep
@@ -20,6 +22,7 @@ EXAMPLES = """examples:
   conform run --candidate torch:threads=2        torch against itself: nothing may fail
   conform run --candidate mypackage.kernels      a module of plain functions over numpy arrays
   conform run --source op_db --dtype float32     the samples that torch tests itself with
+  conform run --source all                       everything, with the coverage of torch's names
   conform run --shard 1/4 --out reports/part1    a quarter of the cases; `conform merge` puts the quarters together
   conform merge reports/part* --out reports/all
   conform list --ops 'conv*'                     the cases, without running them
@@ -27,9 +30,74 @@ EXAMPLES = """examples:
   conform train lenet5 --optimizer adam          the same seed in torch and in refnet: every step compared
   conform time                                   paired timings beside torch, with intervals and a null test
   conform gate                                   what got worse since the baseline: verdicts, accuracy, speed
+  conform report                                 report.html again, with the timings and trainings made since
+  conform repro 'tanh([3]) float32' --out bug.py a script that shows one failure without the harness
+  conform version                                the versions of everything that a verdict hangs on
 
 exit status: 0 the candidate conforms, 1 it does not, 2 wrong usage, 3 the run is incomplete
+configuration: [tool.conform] of pyproject.toml has options without their dashes, [tool.conform.run] those of one command
+shell completion: eval "$(register-python-argcomplete conform)" in ~/.bashrc or ~/.zshrc (pip install argcomplete)
 """
+
+_RUN = """examples:
+  conform run --ops 'conv*,max_pool2d' --dtype float32
+  conform run --candidate mypackage.kernels --memory 4 --timeout 20
+  conform run --candidate mypackage.kernels:fast_conv=nn.functional.conv2d
+  conform run --json | jq '.failures[].case'
+
+A case that crashes, hangs (--timeout) or needs too much memory (--memory) gets a record of its own, and the run goes on.
+Ctrl-C leaves a report of what was done, and says how to resume.
+
+exit status: 0 the candidate conforms, 1 it does not, 2 wrong usage, 3 the run is incomplete (interrupted)
+"""
+
+_MERGE = """examples:
+  conform run --shard 1/2 --out reports/part1; conform run --shard 2/2 --out reports/part2
+  conform merge reports/part1 reports/part2 --out reports/all
+
+exit status: 0 the candidate conforms, 1 it does not, 2 wrong usage, 3 a shard is missing or was interrupted
+"""
+
+_LIST = """examples:
+  conform list --ops 'conv*'
+  conform list --source op_db --ops nn.functional.gelu --dtype float32
+  conform list --json | jq -r '.[].operation' | sort | uniq -c
+
+exit status: 0 listed, 2 wrong usage, or no case is chosen
+"""
+
+_EXPLAIN = """examples:
+  conform explain 'tanh([3]) float32'
+  conform explain 'exp([17]) float32' --candidate mypackage.kernels
+
+exit status: 0 the case conforms, 1 it does not, 2 wrong usage
+"""
+
+_REPRO = """examples:
+  conform repro 'exp([17]) float32' --candidate mypackage.kernels > repro.py; python repro.py
+  conform repro 'exp([17]) float32' --candidate mypackage.kernels --check gradient --out repro.py
+
+The script needs numpy, torch and the candidate. Its arrays are the smallest part of the case's that still fails; it
+prints both values and ends with 1 as long as the candidate fails.
+
+exit status: 1 the case fails (the script was written), 0 nothing fails (there is no script), 2 wrong usage
+"""
+
+_REPORT = """examples:
+  conform report
+  conform report reports/all --png
+
+exit status: 0 written, 2 wrong usage
+"""
+
+
+class _Typed(argparse.HelpFormatter):
+    """Descriptions are wrapped; examples and exit statuses stay as they are typed."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if "\n" in text:
+            return "".join(f"{indent}{line}" for line in text.splitlines(keepends=True))
+        return super()._fill_text(text, width, indent)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,30 +111,43 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"conform {_version()}")
     commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
 
-    running = commands.add_parser("run", help="compare, and write a report (the default)")
+    running = _command(commands, "run", "compare, and write a report (the default)", _RUN)
     _choosing(running)
+    _json(running)
     running.add_argument("--shard", type=shard, metavar="I/N", help="only part I of N; the case's id decides which")
     running.add_argument("--last-failed", action="store_true", help="only the cases that failed in the report at --out")
     running.add_argument("--resume", action="store_true", help="continue a run of the same options that was cut short")
     running.add_argument("--workers", type=_positive, help="worker processes (default: one per processor)")
     running.add_argument("--timeout", type=float, default=DEFAULT_TIMEOUT, help="seconds a case may take (%(default)g)")
     running.add_argument(
-        "--memory", type=float, metavar="GIB", help="memory a worker may take; a case beyond it is OOM"
+        "--memory",
+        type=float,
+        metavar="GIB",
+        help="memory a worker may take; a case beyond it is OOM (nine tenths of the machine's; 0: no limit)",
     )
     running.add_argument("--out", type=Path, default=Path("reports/latest"), help="folder of the report (%(default)s)")
     running.add_argument("--list", action="store_true", help="list the chosen cases instead of running them")
 
-    merging = commands.add_parser("merge", help="put the reports of shards or hosts together")
+    merging = _command(commands, "merge", "put the reports of shards or hosts together", _MERGE)
     merging.add_argument("reports", type=Path, nargs="+", metavar="DIR", help="folders of reports")
     merging.add_argument("--out", type=Path, required=True, help="folder of the merged report")
 
-    listing = commands.add_parser("list", help="list cases")
+    listing = _command(commands, "list", "list cases", _LIST)
     _choosing(listing)
+    _json(listing)
     listing.set_defaults(shard=None, last_failed=False)
 
-    explaining = commands.add_parser("explain", help="run one case again and show every comparison")
-    explaining.add_argument("case", help="the id of a case, as reports and `conform list` print it")
-    _candidate(explaining)
+    explaining = _command(commands, "explain", "run one case again and show every comparison", _EXPLAIN)
+    _one_case(explaining)
+    _json(explaining)
+
+    reproducing = _command(commands, "repro", "write a script that shows one failure without the harness", _REPRO)
+    _one_case(reproducing)
+    reproducing.add_argument("--check", default="", help="the failure of this check: output, gradient, unchanged, ...")
+    reproducing.add_argument("--out", type=Path, metavar="FILE", help="the script (standard output); arrays beside it")
+    reproducing.add_argument(
+        "--shrink", type=float, default=30.0, metavar="SECONDS", help="spent on smaller arrays (%(default)g)"
+    )
 
     training = commands.add_parser(
         "train",
@@ -74,7 +155,10 @@ def parser() -> argparse.ArgumentParser:
         description="Train a model in torch and in the candidate from the same seed, and compare every step: batches, "
         "losses, gradients, parameters, buffers, optimizer state, generator state. What is allowed is how far torch's own "
         "runs go from torch at float64.",
-        epilog="exit status: 0 inside torch's own envelope, or not supported (it says which), 1 outside, 2 wrong usage, 3 interrupted",
+        epilog="examples:\n  conform train lenet5 --optimizer adam --steps 20\n  conform train lenet5 --candidate torch:threads=2\n\n"
+        "exit status: 0 inside torch's own envelope, or not supported (it says which), 1 outside, 2 wrong usage,\n"
+        "3 interrupted",
+        formatter_class=_Typed,
     )
     _training(training)
 
@@ -83,7 +167,9 @@ def parser() -> argparse.ArgumentParser:
         help="how fast the candidate is beside torch: ratios with their intervals",
         description="Time the candidate and torch in interleaved pairs: single operations, LeNet-5, sweeps. A null test, torch "
         "against torch, says what difference can be seen; results are judged on other inputs afterwards.",
-        epilog="exit status: 0 timed, 1 results are wrong, 2 wrong usage, 3 interrupted",
+        epilog="examples:\n  conform time --quick\n  conform time --ops conv2d --sweep batch=1..256\n\n"
+        "exit status: 0 timed, 1 results are wrong, 2 wrong usage, 3 interrupted",
+        formatter_class=_Typed,
     )
     _timing(timing)
 
@@ -94,10 +180,59 @@ def parser() -> argparse.ArgumentParser:
         "errors that grew and ratios to torch's time that got slower beyond noise, listed differences that are gone. What "
         "looks worse is done again before it is called so: failing cases on the same and on other numbers, rounding errors "
         "on other numbers, slow rows in fresh processes.",
-        epilog="exit status: 0 nothing got worse, 1 something did, 2 wrong usage, 3 not everything could be compared",
+        epilog="examples:\n  conform gate\n  conform gate --baseline reports/baseline --json\n  conform gate --update-baseline\n\n"
+        "exit status: 0 nothing got worse, 1 something did, 2 wrong usage, 3 not everything could be compared",
+        formatter_class=_Typed,
     )
     _gating(gating)
+
+    reporting = commands.add_parser(
+        "report",
+        help="make report.html again from what is in the folder of a report",
+        description="Make report.html again from the files in the folder of a report: its records, and timings, coverage, the "
+        "gate's table and trajectories (also those in the folder `trajectories` beside it) where they are there.",
+        epilog=_REPORT,
+        formatter_class=_Typed,
+    )
+    reporting.add_argument(
+        "folder", type=Path, nargs="?", default=Path("reports/latest"), metavar="DIR", help="(%(default)s)"
+    )
+    reporting.add_argument(
+        "--tables", action="store_true", help="write the tables as CSV, Parquet and Markdown into DIR/tables too"
+    )
+    reporting.add_argument("--png", action="store_true", help="write the figures as PNG files into DIR/figures too")
+
+    versions = _command(
+        commands,
+        "version",
+        "the versions of everything that a verdict hangs on",
+        "example:\n  conform version --json\n\nexit status: 0, 2 wrong usage\n",
+    )
+    _json(versions)
     return top
+
+
+def _command(commands: Any, name: str, text: str, examples: str) -> argparse.ArgumentParser:
+    """A sub-command whose help ends with examples as they are typed."""
+    description = f"{text[0].upper()}{text[1:]}."
+    made: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text,
+        description=description,
+        epilog=examples,
+        formatter_class=_Typed,
+    )
+    return made
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON on standard output, and nothing else there")
+
+
+def _one_case(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("case", metavar="CASE", help="the id of a case, as reports and `conform list` print it")
+    _candidate(parser)
+    parser.add_argument("--timeout", type=float, default=DEFAULT_TIMEOUT, help="seconds it may take (%(default)g)")
 
 
 def selection(options: argparse.Namespace) -> Selection:
@@ -113,10 +248,10 @@ def patterns(text: str) -> tuple[str, ...]:
 
 def sources(text: str) -> tuple[str, ...]:
     """Sources of cases, separated by commas."""
-    given = patterns(text)
+    given = SOURCES if text == "all" else patterns(text)
     unknown = [name for name in given if name not in SOURCES]
     if unknown or not given:
-        raise argparse.ArgumentTypeError(f"the sources are {', '.join(SOURCES)}; got {text!r}")
+        raise argparse.ArgumentTypeError(f"the sources are {', '.join(SOURCES)}, or all; got {text!r}")
     return given
 
 
@@ -174,10 +309,11 @@ def _candidate(parser: argparse.ArgumentParser) -> None:
         "--candidate",
         default="refnet",
         help="what to compare with torch: refnet (default), torch, torch:threads=2, torch:mkldnn=off, "
-        "torch:channels-last, a module of functions, or package.module:attribute",
+        "torch:channels-last, torch:compile, a module of functions over numpy arrays, one that mirrors torch, or "
+        "package.module:attribute; package.module:function=conv2d is a function of torch tensors",
     )
     parser.add_argument("--device", default="cpu", help="where the candidate runs (%(default)s)")
-    parser.add_argument("--cases", action="append", default=[], metavar="MODULE", help="a module with more CASES")
+    parser.add_argument("--cases", action=Repeated, default=[], metavar="MODULE", help="a module with more CASES")
 
 
 def _training(parser: argparse.ArgumentParser) -> None:
@@ -186,7 +322,7 @@ def _training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="where the candidate runs (%(default)s)")
     parser.add_argument("--optimizer", default="sgd", metavar="NAME", help=f"{', '.join(OPTIMIZERS)} (%(default)s)")
     parser.add_argument("--lr", type=float, help="learning rate (default: the optimizer's in this list)")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the optimizer")
+    parser.add_argument("--set", action=Repeated, default=[], metavar="NAME=VALUE", help="an option of the optimizer")
     parser.add_argument(
         "--scheduler", default="", metavar="NAME", help=f"stepped after every batch: {', '.join(SCHEDULERS)} (none)"
     )
@@ -230,7 +366,7 @@ def _timing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ops", dest="only", type=patterns, metavar="GLOBS", help=argparse.SUPPRESS
     )  # as `conform run`
-    parser.add_argument("--row", action="append", default=[], metavar="NAME", help="the rows of exactly this name")
+    parser.add_argument("--row", action=Repeated, default=[], metavar="NAME", help="the rows of exactly this name")
     parser.add_argument("--quick", action="store_true", help="under a minute: fewer rows, twenty pairs, nothing else")
     parser.add_argument(
         "--threads", type=_numbers, metavar="N,...", help="numbers of threads (1 and all processors; --quick: 1)"
@@ -239,7 +375,7 @@ def _timing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, help="for all rows together; 20 pairs a row are taken anyway (900)")
     parser.add_argument(
         "--sweep",
-        action="append",
+        action=Repeated,
         type=_sweep,
         default=[],
         metavar="AXIS[=LOW..HIGH]",
@@ -265,6 +401,7 @@ def _gating(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="the table as Markdown (REPORT/gate.md)")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="the same as JUnit XML (REPORT/gate.xml)")
     parser.add_argument("--quiet", action="store_true", help="print one line")
+    _json(parser)
     parser.add_argument(
         "--no-again", dest="again", action="store_false", help="do nothing again: what looks worse is called so"
     )
@@ -293,12 +430,12 @@ def _choosing(parser: argparse.ArgumentParser) -> None:
         "--source",
         type=sources,
         default=("own",),
-        help="where cases come from: own (default), op_db (torch's), or both",
+        help="where cases come from: own (default), op_db, module_db, optim_db (torch's), several of them, or all",
     )
     parser.add_argument("--ops", type=patterns, default=(), help="operations, patterns separated by commas")
     parser.add_argument("--family", type=patterns, default=(), help="families of cases: conv,pool,...")
     parser.add_argument("--dtype", type=patterns, default=(), help="dtypes: float32,bfloat16,...")
     parser.add_argument("--check", type=patterns, default=(), help="checks: output,gradient,second-order,error,...")
     parser.add_argument(
-        "-k", dest="words", action="append", default=[], help="a word that the case's id contains; several: all of them"
+        "-k", dest="words", action=Repeated, default=[], help="a word that the case's id contains; several: all of them"
     )

@@ -46,7 +46,7 @@ _OPTIONS = {
     "family": "families of cases: conv,pool,...",
     "dtype": "dtypes: float32,bfloat16,...",
     "check": "checks: output,gradient,second-order,error,...",
-    "source": "where cases come from: own, op_db (torch's), or both",
+    "source": "where cases come from: own, op_db, module_db, optim_db (torch's), several of them, or all",
     "timeout": "seconds a case may take",
     "memory": "GiB that a worker may take",
     "out": "folder for the report",

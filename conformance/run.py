@@ -71,6 +71,7 @@ class Outcome:
     shard: Shard | None = None
     checks: tuple[str, ...] = ()  # whose records are kept; empty means all
     identity: dict[str, str] = field(default_factory=dict)  # see conformance/identity.py
+    left_out: list[tuple[str, str]] = field(default_factory=list)  # samples that torch's databases have beside, and why
     parts: list[dict[str, Any]] = field(default_factory=list)  # what the merged runs were made on
 
     @property

@@ -6,10 +6,12 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from conformance.candidates.protocol import Candidate
 from conformance.case import Case
 from conformance.record import FAIL, OOM, Record
 
@@ -37,37 +39,41 @@ def work(
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     faulthandler.enable()
+    warnings.simplefilter("ignore")  # cases provoke them by the hundred, on both sides
     try:
         import torch
 
         torch.set_num_threads(1)
         from conformance.candidates import load
         from conformance.cases import catalogue
-        from conformance.comparison import compare
 
         cases = catalogue(extra, sources=sources)
         loaded = load(candidate, device)
-        if memory is not None:
-            _limit_memory(memory)
+        _limit_memory(memory)
     except Exception as error:  # whatever it is, a worker that cannot start says why
         pipe.send(CannotStart(_why(error)))
         return
     pipe.send(None)  # ready
     try:
         while (name := pipe.recv()) is not None:
-            answer: Answer
-            try:
-                answer = [_out_of_memory(record) for record in compare(cases[name], loaded)]
-            except MemoryError as error:
-                answer = (OOM, "exception", f"MemoryError: {error}")
-            except Exception:
-                answer = (FAIL, "harness", f"the harness itself failed:\n{traceback.format_exc()}")
-            pipe.send(answer)
+            pipe.send(answer_on(cases[name], loaded))
     except (EOFError, BrokenPipeError):  # the parent has gone
         pass
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(0)  # taking torch down in an orderly way takes longer than many a run
+
+
+def answer_on(case: Case, candidate: Candidate) -> Answer:
+    """The records of a case, whatever happens in it short of the end of the process."""
+    from conformance.comparison import compare
+
+    try:
+        return [_out_of_memory(record) for record in compare(case, candidate)]
+    except MemoryError as error:
+        return OOM, "exception", f"MemoryError: {error}"
+    except Exception:
+        return FAIL, "harness", f"the harness itself failed:\n{traceback.format_exc()}"
 
 
 def whole(case: Case, status: str, category: str, message: str) -> Record:
@@ -99,18 +105,41 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _limit_memory(gib: float) -> None:
-    """Allocations beyond `gib` fail from now on, as they do on a machine that has no more.
+def _limit_memory(gib: float | None) -> None:
+    """Allocations beyond `gib` fail from now on, as they do on a machine that has no more; 0: no limit.
 
-    The limit is on private writable memory (RLIMIT_DATA): libraries and reserved addresses do not count.
+    None leaves a tenth of the machine's memory (or of the container's) to everything else, where the system tells it:
+    a candidate that asks for more gets its MemoryError, before Linux kills some process of its own choice. The limit is
+    on private writable memory (RLIMIT_DATA): libraries and reserved addresses do not count.
     """
     status = Path("/proc/self/status")
+    if gib == 0 or (gib is None and not status.exists()):
+        return
     if not status.exists():
         raise ValueError("a limit on memory needs Linux")
     import resource
 
-    fields = dict(line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines() if ":" in line)
-    used = int(fields["VmData"].split()[0]) * 1024
-    if gib * GIB <= used:
+    used = _kilobytes(status, "VmData") * 1024
+    limit = int(gib * GIB) if gib is not None else _machine_memory() * 9 // 10
+    if limit <= used:
+        if gib is None:  # an accelerator's driver reserves more than there is
+            return
         raise ValueError(f"a worker takes {used / GIB:.2f} GiB before its first case: a limit of {gib:g} is too small")
-    resource.setrlimit(resource.RLIMIT_DATA, (int(gib * GIB), resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
+
+
+def _machine_memory() -> int:
+    """Bytes that the machine has, or that its container may take."""
+    found = _kilobytes(Path("/proc/meminfo"), "MemTotal") * 1024
+    limits = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+    texts = [path.read_text(encoding="utf-8").strip() for path in limits if path.exists()]
+    return min([found, *(int(text) for text in texts if text.isdecimal())])
+
+
+def _kilobytes(path: Path, name: str) -> int:
+    """A field of one of Linux's tables."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        key, _, value = line.partition(":")
+        if key == name:
+            return int(value.split()[0])
+    raise ValueError(f"{path} has no {name}")

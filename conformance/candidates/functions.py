@@ -7,6 +7,7 @@ arguments, in order, None where there is none. With several outputs `cotangent` 
 from collections.abc import Sequence
 from typing import Any
 
+import ml_dtypes
 import numpy
 
 from conformance.candidates.protocol import Raised, Result, Value
@@ -17,7 +18,7 @@ from conformance.draw import Array
 class Functions:
     """The functions of a module."""
 
-    limits = (
+    limits: tuple[str, ...] = (
         "the memory format of results is not compared: plain functions promise none",
         "gradients are compared where there is a <name>_backward; second order is not",
     )
@@ -48,7 +49,10 @@ class Functions:
             parts = list(output) if isinstance(output, list | tuple) else [output]
             names = [f"out[{i}]" for i in range(len(parts))] if isinstance(output, list | tuple) else ["out"]
             result.after = sample.arrays
-            result.outputs = [Value(name, numpy.asarray(part)) for name, part in zip(names, parts, strict=True)]
+            result.outputs = [
+                Value(name, _array(part, f"{operation.short} returned"))
+                for name, part in zip(names, parts, strict=True)
+            ]
             if any(array is not None for array in cotangents):
                 stage = GRADIENT
                 result.gradients = self._gradients(operation, sample, args, kwargs, cotangents)
@@ -75,4 +79,16 @@ class Functions:
         if len(gradients) == len(sample.arrays):
             gradients = [g for g, wanted in zip(gradients, sample.differentiable, strict=True) if wanted]
         wanted = [name for name, flag in zip(sample.names, sample.differentiable, strict=True) if flag]
-        return {n: None if g is None else numpy.asarray(g) for n, g in zip(wanted, gradients, strict=True)}
+        return {
+            n: None if g is None else _array(g, f"{operation.short}_backward returned")
+            for n, g in zip(wanted, gradients, strict=True)
+        }
+
+
+def _array(value: Any, said: str) -> Array:
+    """What a function returned, as an array. TypeError when it is none: neither an array nor a number."""
+    array = numpy.asarray(value)
+    if array.dtype.kind in "biufc" or array.dtype == ml_dtypes.bfloat16:
+        return array
+    what = f"an array of {array.dtype}" if isinstance(value, numpy.ndarray) else f"a {type(value).__name__}"
+    raise TypeError(f"{said} {what}, but should return arrays of numbers")

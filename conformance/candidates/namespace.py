@@ -59,6 +59,9 @@ class Namespace:
                 self.resolve(operation.name)
             except AttributeError:
                 return f"{self.name} has no {operation.name}"
+        for array in sample.arrays:
+            if not hasattr(self.torch, str(array.dtype)):
+                return f"{self.name} has no {array.dtype}"
         return ""
 
     def run(

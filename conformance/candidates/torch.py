@@ -124,8 +124,37 @@ class ChannelsLast(Torch):
         return None
 
 
+class Compiled(Torch):
+    """torch.compile of every operation, by its default backend; programs run as they are written.
+
+    A compilation takes seconds: choose operations (`--ops`) and a generous `--timeout`.
+    """
+
+    limits = (
+        "the memory format of results is not compared: the compiler chooses it",
+        "second order is not compared: a compiled backward pass has no gradient",
+    )
+
+    def __init__(self) -> None:
+        super().__init__("torch:compile")
+
+    def resolve(self, name: str) -> Any:
+        found = super().resolve(name)
+        if isinstance(found, torch.dtype | torch.memory_format | type) or not callable(found):
+            return found
+        torch.compiler.reset()  # every sample has sizes of its own, and after eight of them it would no longer compile
+        return torch.compile(lambda *args, **kwargs: found(*args, **kwargs), dynamic=False)
+
+    def strides(self, tensor: Any) -> None:
+        return None
+
+    def _unsupported(self, error: Exception) -> str:
+        """Aot autograd says so when it is asked for a second order."""
+        return str(error) if "does not currently support double backward" in str(error) else super()._unsupported(error)
+
+
 def load(name: str, device: str = "cpu") -> Torch:
-    """torch, torch:threads=2, torch:mkldnn=off or torch:channels-last.
+    """torch, torch:threads=2, torch:mkldnn=off, torch:channels-last or torch:compile.
 
     Raises ValueError for another name.
     """
@@ -135,6 +164,7 @@ def load(name: str, device: str = "cpu") -> Torch:
         "torch:threads=2": Threads,
         "torch:mkldnn=off": WithoutMkldnn,
         "torch:channels-last": ChannelsLast,
+        "torch:compile": Compiled,
     }
     if name not in variants:
         raise ValueError(f"no torch variant {name!r}; there are torch, {', '.join(variants)}")

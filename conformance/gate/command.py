@@ -1,22 +1,23 @@
 """`conform gate`."""
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from conformance import github
 from conformance.gate import again, render, snapshot, speed
 from conformance.gate.change import Change, Findings
 from conformance.gate.compare import Repeat, compare
 from conformance.gate.snapshot import Snapshot
+from conformance.printing import as_json
 from conformance.record import BAD
 
 PAIRS = 100  # of a row that is timed again, in each process
-SUMMARY = "GITHUB_STEP_SUMMARY"  # where GitHub's runner wants a job's summary
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,9 +41,28 @@ def run(options: argparse.Namespace) -> int:
     if options.update_baseline:
         return _update(options, then, now, found, existing)
     _write(options, found)
+    titles = ((f"{change.kind} {change.name}", f"{change.now}\n{change.detail}") for change in found.failures)
+    for line in github.annotations(titles):
+        print(line, file=sys.stderr if options.json else sys.stdout)
+    if options.json:
+        print(as_json(_as_data(found, options.partial)))
+        return found.status(partial=options.partial)
     shown = render.text(found, partial=options.partial)
     print(shown.splitlines()[-1] if options.quiet else shown)
     return found.status(partial=options.partial)
+
+
+def _as_data(found: Findings, partial: bool) -> dict[str, Any]:
+    """The findings for a program."""
+    return {
+        "exit status": found.status(partial=partial),
+        "verdict": render.verdict(found, partial=partial),
+        "counts": found.counts(),
+        "changes": [asdict(change) | {"failing": change.failing} for change in found.changes],
+        "not comparable": found.incomparable,
+        "notes": found.notes,
+        "compared": found.compared,
+    }
 
 
 def _with_timings(now: Snapshot, options: argparse.Namespace) -> Snapshot:
@@ -134,10 +154,7 @@ def _write(options: argparse.Namespace, found: Findings) -> None:
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    job = os.environ.get(SUMMARY)
-    if job:
-        with Path(job).open("a", encoding="utf-8") as file:
-            file.write(summary)
+    github.summarize(summary)
 
 
 def _update(options: argparse.Namespace, then: Snapshot, now: Snapshot, found: Findings, existing: _Existing) -> int:

@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from conformance.record import BAD, KNOWN, PASS, STATUSES, UNSUPPORTED
+from conformance.report.coverage import markdown
 from conformance.run import Outcome
 from conformance.verdict import FLUSHED, WITHIN_BOUND, Closeness
 
 SHOWN = 50  # failures written out; the rest are in records.csv
 
 
-def summary(outcome: Outcome, frame: Any, about: dict[str, Any]) -> str:
-    """The report as Markdown."""
+def summary(outcome: Outcome, frame: Any, about: dict[str, Any], covered: Any = None) -> str:
+    """The report as Markdown. `covered` is the coverage of the databases, where there is one."""
     import jinja2
 
     failures = frame[frame["status"].isin(BAD)]
@@ -34,6 +35,7 @@ def summary(outcome: Outcome, frame: Any, about: dict[str, Any]) -> str:
         known=_reasons(frame[frame["status"] == KNOWN]),
         unsupported=_reasons(frame[frame["status"] == UNSUPPORTED]),
         widest=_widest(frame),
+        coverage=markdown(covered) if covered is not None else "",
         quote=shlex.quote,
         again=_options(outcome),
     )

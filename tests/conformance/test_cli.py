@@ -82,7 +82,7 @@ def test_a_run_that_conforms(tmp_path: Path, capsys: Any) -> None:
     written = json.loads((out / "environment.json").read_text(encoding="utf-8"))
     assert written["complete"] is True and written["identity"]["candidate"] == "torch"
     assert {path.name for path in out.iterdir()} == {
-        "records.parquet", "records.csv", "summary.md", "environment.json",
+        "records.parquet", "records.csv", "summary.md", "report.html", "environment.json",
     }  # fmt: skip
 
 
@@ -146,6 +146,38 @@ def test_explain(capsys: Any) -> None:
     assert main(["explain", "tanh([17]) float32", "--candidate", "torch"]) == 0
     assert "second-order" in capsys.readouterr().out
     assert main(["explain", "exp([17]) float32", "--candidate", "misbehaving:wrong_in_exp"]) == 1
+
+
+def test_explain_and_repro_as_a_user_types_them(tmp_path: Path, capsys: Any) -> None:
+    chosen = ["exp([17]) float32", "--candidate", "misbehaving:wrong_in_exp"]
+    assert main(["explain", *chosen, "--json"]) == 1
+    failed = [r for r in json.loads(capsys.readouterr().out) if r["status"] == FAIL]
+    assert failed[0]["category"] == "bound" and failed[0]["z"] > 8
+    script = tmp_path / "repro.py"
+    assert main(["repro", *chosen, "--out", str(script), "--shrink", "0"]) == 1
+    assert "import torch" in script.read_text(encoding="utf-8") and f"script: {script}" in capsys.readouterr().out
+    assert main(["repro", "tanh([17]) float32", "--candidate", "torch"]) == 0
+    assert "nothing fails in 'tanh([17]) float32'" in capsys.readouterr().err
+
+
+def test_json_is_all_that_is_printed(tmp_path: Path, capsys: Any, in_process: Any) -> None:
+    assert main(["list", *FEW, "--json"]) == 0
+    assert {row["operation"] for row in json.loads(capsys.readouterr().out)} >= {"tanh", "exp"}
+    out = tmp_path / "latest"
+    assert main(["run", "--candidate", "misbehaving:wrong_in_exp", *FEW, "--out", str(out), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["conforms"] is False and found["exit status"] == 1 and found["report"] == str(out)
+    assert found["failures"][0]["again"].startswith("conform repro --candidate misbehaving:wrong_in_exp --cases")
+    assert main(["version", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["packages"]["torch"].startswith("2.")
+
+
+def test_a_runner_of_github_gets_annotations(tmp_path: Path, capsys: Any, in_process: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "job"))
+    assert main(["run", "--candidate", "misbehaving:wrong_in_exp", *FEW, "--out", str(tmp_path / "latest")]) == 1
+    assert "::error title=FAIL exp(" in capsys.readouterr().out
+    assert "FAILURES" in (tmp_path / "job").read_text(encoding="utf-8")
 
 
 def test_describe_says_what_is_known() -> None:

@@ -43,6 +43,34 @@ def test_a_run_survives_whatever_a_case_does() -> None:
     assert {record.status for record in endings["tanh"] + endings["nn.functional.linear"]} == {PASS}
 
 
+CROOKED = {  # plain functions, each wrong in its own way: check, status, category, and what the message says
+    "exp": ("output", FAIL, "bound", "farther from the oracle"),
+    "tanh": ("output", FAIL, "exception", "returned a str, but should return arrays"),
+    "cos": ("output", FAIL, "non-finite", "torch"),
+    "erf": ("output", FAIL, "dtype", "dtype float64, but should be float32"),
+    "square": ("unchanged", FAIL, "mutated-input", "elements changed"),
+    "sinh": ("output", FAIL, "exception", "ValueError: no idea"),
+    "expm1": ("run", CRASH, "", "exit code 3"),
+    "asinh": ("run", HANG, "", "no result after"),
+    "atan": ("output", OOM, "exception", "MemoryError"),
+    "clone": ("unchanged", FAIL, "aliased-input", "shares memory with input 0"),
+    "sin": ("gradient", FAIL, "", "farther from the oracle"),
+}
+
+
+def test_no_row_is_lost_whatever_a_function_does() -> None:
+    chosen = Selection(families=("crooked_cases",))
+    cases = select(chosen, ["crooked_cases"])
+    outcome = run("crooked", cases, workers=1, timeout=15, memory=8, extra=["crooked_cases"])
+    assert outcome.complete and {record.case for record in outcome.records} == {case.id for case in cases}
+    for name, (check, status, category, said) in CROOKED.items():
+        (case,) = (case for case in cases if case.operation.name == name and "refused" not in case.id)
+        wrong = [r for r in outcome.records if r.case == case.id and r.bad]
+        found = next((r for r in wrong if r.check == check), None)
+        assert found is not None and found.status == status and said in found.message, (name, wrong)
+        assert not category or found.category == category, (name, found)
+
+
 def test_records_do_not_depend_on_order_or_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONFORM_CACHE", "")  # nothing that one run found may help the next
     chosen = Selection(operations=("tanh", "linear", "dropout", "softmax"))

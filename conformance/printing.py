@@ -1,0 +1,105 @@
+"""What the command line prints: records as lines or as JSON, with colours on a terminal only."""
+
+import json
+import math
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from conformance.case import BITS, Case
+from conformance.record import BAD, COLUMNS, KNOWN, PASS, UNSUPPORTED, Record
+from conformance.run import Outcome
+
+_COLOURS = {PASS: "32", KNOWN: "36", UNSUPPORTED: "33"} | dict.fromkeys(BAD, "31")
+
+
+def describe(record: Record, coloured: bool = False) -> str:
+    """A record as a few lines."""
+    lines = [f"{_painted(record.status) if coloured else record.status} {record.case}"]
+    lines.append(f"  {record.check} {record.tensor}".rstrip())
+    if record.grade or record.category:
+        lines[-1] += f": {record.grade or record.category}"
+    if record.message:
+        lines += [f"  {line}" for line in record.message.strip().splitlines()]
+    if record.cause:
+        lines.append(f"  likely cause: {record.cause}")
+    if record.index:
+        where = f"  at {record.index}: candidate {record.candidate!r}, torch {record.torch!r}"
+        judged = f", oracle {record.oracle!r}, z = {record.z:.3g}, allowed error {record.allowed:.3g}"
+        lines.append(where if record.check == BITS else where + judged)  # bits are equal or not
+    return "\n".join(lines)
+
+
+def again(command: str, candidate: str, extra: Sequence[str], case: str) -> str:
+    """The command line that does something (`explain`, `repro`) with one case."""
+    words = ["conform", command, *(["--candidate", candidate] if candidate != "refnet" else [])]
+    return shlex.join([*words, *(word for module in extra for word in ("--cases", module)), case])
+
+
+def in_colour() -> bool:
+    """Whether standard output is a terminal whose user has nothing against colours (https://no-color.org)."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def _painted(status: str) -> str:
+    return f"\x1b[{_COLOURS[status]}m{status}\x1b[0m"
+
+
+# --- JSON ---------------------------------------------------------------------------------------------------------
+
+
+def of_record(record: Record) -> dict[str, Any]:
+    """A record's fields; what was not measured is None, as JSON has no NaN (nor infinities: they are strings)."""
+    return {column: _number(getattr(record, column)) for column in COLUMNS}
+
+
+def of_case(case: Case) -> dict[str, Any]:
+    """What a case is."""
+    return {
+        "case": case.id,
+        "family": case.family,
+        "operation": case.operation.name,
+        "dtype": case.dtype,
+        "checks": sorted(case.checks),
+        "layouts": list(case.layouts),
+    }
+
+
+def of_outcome(outcome: Outcome, status: int, report: str) -> dict[str, Any]:
+    """What came of a run: the counts, and every failure with its evidence."""
+    statuses = [record.status for record in outcome.records]
+    return {
+        "candidate": outcome.candidate,
+        "conforms": not outcome.failures and outcome.complete,
+        "complete": outcome.complete,
+        "exit status": status,
+        "cases": len(outcome.cases),
+        "comparisons": len(statuses),
+        "seconds": round(outcome.seconds, 1),
+        "statuses": {name: statuses.count(name) for name in dict.fromkeys(statuses)},
+        "failures": [
+            of_record(record) | {"again": again("repro", outcome.candidate, outcome.extra, record.case)}
+            for record in outcome.failures
+        ],
+        "report": report,
+    }
+
+
+def as_json(value: Any) -> str:
+    """JSON for people and programs: indented, names in their own alphabets."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_number)
+
+
+def of_records(records: Iterable[Record]) -> list[dict[str, Any]]:
+    """Several records."""
+    return [of_record(record) for record in records]
+
+
+def _number(value: Any) -> Any:
+    """A number as JSON knows it."""
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value if isinstance(value, bool | int | float | str | type(None)) else str(value)
