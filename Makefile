@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # One BLAS and OpenMP thread a process: the work is spread over processes.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: help conform time gate prove test check format clean
+.PHONY: help conform time gate prove docs test check format clean
 .NOTPARALLEL:
 
 help:  ## list the targets
@@ -37,6 +37,9 @@ prove: $(VENV)/.conform  ## is the harness right? legitimate implementations, pl
 	$(BIN)/python -m conformance.prove.trajectories
 	$(BIN)/python -m conformance.derivatives
 	$(BIN)/python -m conformance.prove.mutation --sample $(MUTANTS) --at-least 85
+
+docs: $(VENV)/.dev  ## build the documentation into build/docs; warnings are errors
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -n -q docs build/docs
 
 test: $(VENV)/.dev  ## run the tests in parallel; TEST_ARGS="-k tape" selects
 	$(PYTEST) -n $(WORKERS) $(TEST_ARGS)

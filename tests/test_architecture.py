@@ -20,16 +20,17 @@ ADAPTER = "conformance.candidates.refnet"
 # `__init__`) alone.
 LAYERS = (
     ("_tape",),
-    ("_check", "_device", "_dtype", "_memory", "_memory_format", "_threads"),
+    ("_check", "_device", "_dtype", "_memory", "_memory_format", "_threads", "_workspace"),
     ("_ops", "random"),  # what draws arrays; what draws tensors comes later
     ("_engine", "_format", "_formats", "_inplace", "backends"),
     ("random.functions", "random.in_place", "=random"),
     ("tensor",),
-    ("autograd", "creation", "linalg", "special"),
+    ("_lowrank", "autograd", "creation", "linalg", "masked", "signal", "special"),
     ("nn.parameter",),
     ("nn.functional", "nn.init", "nn.utils.rnn", "serialization"),
     ("nn.modules",),
     ("nn.utils", "optim", "utils"),
+    ("func",),
     ("=nn",),
     ("datasets",),
     ("models",),
