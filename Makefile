@@ -42,7 +42,7 @@ docs: $(VENV)/.dev  ## build the documentation into build/docs; warnings are err
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -n -q docs build/docs
 
 test: $(VENV)/.dev  ## run the tests in parallel; TEST_ARGS="-k tape" selects
-	$(PYTEST) -n $(WORKERS) $(TEST_ARGS)
+	$(PYTEST) -n $(WORKERS) --dist worksteal $(TEST_ARGS)
 
 check: $(VENV)/.dev  ## format, lint, types, import direction, doctests
 	$(BIN)/ruff format --check .
