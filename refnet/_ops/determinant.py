@@ -29,6 +29,8 @@ def _diagonal_of(values: Any, n: int) -> Any:
 
 
 def _det_rule(g: Any, x: Any, out: Any) -> Any:
+    if x.shape[-1] == 1:  # the determinant is the element
+        return g.unsqueeze(-1).unsqueeze(-1)
     if bool((out == 0).any()):
         return g.unsqueeze(-1).unsqueeze(-1) * cofactors(x)
     return solution(x.mT, _diagonal_of(g * out, x.shape[-1]))
