@@ -81,13 +81,3 @@ def copy(xp: Any, x: Array) -> Array:
     out = empty(xp, x.shape, x.dtype)
     out[...] = x
     return out
-
-
-def free_memory() -> None:
-    """Give back what lies idle."""
-    with _shelf.lock:
-        for _ in range(len(_shelf.buffers)):
-            if sys.getrefcount(_shelf.buffers[0]) == _shelf.idle:
-                _shelf.buffers.popleft()
-            else:
-                _shelf.buffers.rotate(-1)

@@ -1,9 +1,10 @@
 """What the databases have in common: cases that are drawn only when they are wanted, found again by their ids."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
+from typing import Any
 
 from conformance.case import Case
 
@@ -62,6 +63,24 @@ class Database(Mapping[str, Case], ABC):
 
     def __len__(self) -> int:
         return len(self.listed)
+
+    def over_dtypes(
+        self,
+        entries: Mapping[str, Any],
+        known: Sequence[str],
+        otherwise: str,
+        of_entry: Callable[[str, Any, str], Iterator[Case | LeftOut]],
+    ) -> Iterator[Case | LeftOut]:
+        """What `of_entry` makes of each wanted entry at each dtype, and the reason `otherwise` for dtypes not `known`."""
+        for entry, info in entries.items():
+            for dtype in self.dtypes if self.wanted(entry) else ():
+                if dtype not in known:
+                    yield f"{entry} {dtype}", otherwise
+                    continue
+                try:
+                    yield from of_entry(entry, info, dtype)
+                except Exception as error:  # the database is torch's own affair
+                    yield entry, because(error)
 
     def wanted(self, operation: str) -> bool:
         """Whether the operation is chosen."""

@@ -20,7 +20,7 @@ from conformance.candidates.torch import Torch
 from conformance.case import ERROR, OUTPUT, UNCHANGED, Case, Operation, Program
 from conformance.draw import FLOATS, HALVES
 from conformance.sources import optim_programs
-from conformance.sources.database import Database, LeftOut, because
+from conformance.sources.database import Database, LeftOut
 from conformance.sources.op_names import SPARSE
 from conformance.sources.op_samples import CannotUse
 from conformance.sources.optim_samples import (
@@ -57,17 +57,7 @@ class OptimDb(Database):
     """The cases of the optimizer database by id."""
 
     def collect(self) -> Iterator[Case | LeftOut]:
-        for entry, info in entries().items():
-            if not self.wanted(entry):
-                continue
-            for dtype in self.dtypes:
-                if dtype not in DTYPES:
-                    yield f"{entry} {dtype}", NO_SUCH_DTYPE
-                    continue
-                try:
-                    yield from self._of_entry(entry, info, dtype)
-                except Exception as error:  # the database is torch's own affair
-                    yield entry, because(error)
+        return self.over_dtypes(entries(), DTYPES, NO_SUCH_DTYPE, self._of_entry)
 
     def find(self, name: str) -> Case | None:
         found = _ID.fullmatch(name)
