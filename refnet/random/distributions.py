@@ -42,6 +42,14 @@ def outermost_first(array: Array) -> list[int]:
     return sorted(range(array.ndim), key=lambda d: -array.strides[d])
 
 
+def host_like(array: Array) -> Array:
+    """An array in host memory with whatever it holds, in the shape, dtype and memory order of `array`, on any device."""
+    if isinstance(array, numpy.ndarray):
+        return numpy.empty_like(array, order="K")
+    order = outermost_first(array)
+    return numpy.empty([array.shape[d] for d in order], array.dtype).transpose(numpy.argsort(order))
+
+
 # --- continuous ---------------------------------------------------------------------------------------------------
 
 
@@ -185,8 +193,8 @@ def geometric(engine: MT19937, n: int, dtype: Any, p: float) -> Array:
         )  # as compiled code casts
 
 
-def bernoulli(engine: MT19937, n: int, p: float) -> Array:
-    """True with probability p, in steps of 2^-53; w64 modulo 2^53 against p 2^53 as integers."""
+def bernoulli(engine: MT19937, n: int, p: float, dtype: Any = None) -> Array:
+    """True with probability p, in steps of 2^-53, whatever the type to be filled; w64 modulo 2^53 against p 2^53."""
     words = engine.words64(n)
     words &= _LOW_53
     return words < numpy.uint64(math.ceil(p * 2.0**53))
@@ -237,8 +245,8 @@ def dropout_noise(generator: Any, like: Array, p: float) -> Array:
     >>> dropout_noise(Generator().manual_seed(0), numpy.empty(5, numpy.float32), 0.5)
     array([0., 0., 2., 0., 0.], dtype=float32)
     """
-    noise = numpy.empty_like(like, order="K")
-    engine = engine_of(generator, "dropout")
+    noise = host_like(like)
+    engine: Any = engine_of(generator, "dropout")
     kind = _dtype.opmath(noise.dtype)
     scale = (kind.type(1) / kind.type(1 - p)).astype(noise.dtype)
     flat = noise.transpose(outermost_first(noise)).reshape(-1)  # a view: the array is dense

@@ -6,8 +6,7 @@ import numpy
 
 from refnet import _dtype, _tape
 from refnet._check import check
-from refnet._device import cpu, to_numpy
-from refnet._device import device as Device
+from refnet._device import empty_in_layout, placed, to_numpy
 from refnet._inplace import fill
 from refnet._memory_format import ORDER, contiguous_format, memory_format, preserve_format
 from refnet._ops._args import expect_tensor, type_name
@@ -15,7 +14,7 @@ from refnet._ops._dims import sizes_of
 from refnet._tape import Primitive, TensorBase
 from refnet.random import distributions
 from refnet.random.generator import engine_of
-from refnet.random.in_place import as_float, as_int, fill_from
+from refnet.random.in_place import as_float, as_int, draws_of, fill_from
 from refnet.random.in_place import bernoulli_ as bernoulli_
 from refnet.random.in_place import cauchy_ as cauchy_
 from refnet.random.in_place import exponential_ as exponential_
@@ -24,6 +23,7 @@ from refnet.random.in_place import log_normal_ as log_normal_
 from refnet.random.in_place import normal_ as normal_
 from refnet.random.in_place import random_ as random_
 from refnet.random.in_place import uniform_ as uniform_
+from refnet.random.mt19937 import MT19937
 
 Array = Any
 
@@ -54,7 +54,7 @@ def _new(shape: tuple[int, ...], dtype: Any, default: _dtype.dtype, device: Any,
     if dtype is not None:
         _dtype.check_dtype(dtype, name)
     if out is None:
-        where = cpu if device is None else Device(device)
+        where = placed(device)
         return _tape.wrap(where.xp.empty(shape, (dtype or default).numpy), where)
     check(
         isinstance(out, TensorBase),
@@ -85,13 +85,15 @@ def _new_like(input: Any, dtype: Any, device: Any, layout: memory_format, name: 
     """A tensor to be filled, in input's shape and, where dense, its strides."""
     expect_tensor(input, name)
     kind = input.dtype if dtype is None else _dtype.check_dtype(dtype, name)
-    where = input.device if device is None else Device(device)
+    where = input.device if device is None else placed(device)
     order = ORDER[layout]
     if order == "channels_last":
         shape = input.shape
         values = where.xp.empty((shape[0], *shape[2:], shape[1]), kind.numpy)
         return _tape.wrap(where.xp.moveaxis(values, -1, 1), where)
-    return _tape.wrap(where.xp.empty_like(where.xp.asarray(input._array), dtype=kind.numpy, order=order), where)
+    if order == "C":
+        return _tape.wrap(where.xp.empty(input._array.shape, kind.numpy), where)
+    return _tape.wrap(empty_in_layout(input._array, where, kind.numpy), where)
 
 
 def _track(made: Any, requires_grad: bool) -> Any:
@@ -221,7 +223,7 @@ def randperm(
         limit = "2049" if digits == 11 else f"2^{digits}+1"
         check(n <= (1 << digits) + 1, lambda: f"n cannot be greater than {limit} for {type_name(d)} type.")
     return _track(
-        fill_from(made, generator, lambda e, count, t: distributions.permutation(e, count), "randperm", at_once=True),
+        fill_from(made, generator, lambda e, count, t: draws_of(e).permutation(e, count), "randperm", at_once=True),
         requires_grad,
     )
 
@@ -327,7 +329,8 @@ def normal(
 ) -> Any:
     """Normal values whose mean and standard deviation are numbers (with a size) or tensors (in their common shape).
 
-    RuntimeError for a negative standard deviation. The gradient with respect to both is zero.
+    RuntimeError for a negative standard deviation; of a tensor on a GPU, the host waits for the answer. The gradient with
+    respect to both is zero.
 
     >>> import refnet
     >>> _ = refnet.manual_seed(0)
@@ -360,7 +363,7 @@ def normal(
     made = _new(shape, None, tensors[0].dtype, tensors[0].device, out, "normal")
     with _tape.set_grad(False):
         if isinstance(std, TensorBase):
-            check(bool((to_numpy(std._array) >= 0).all()), lambda: "normal expects all elements of std >= 0.0")
+            check(bool((std._array >= 0).all()), lambda: "normal expects all elements of std >= 0.0")
             normal_(made, generator=generator).mul_(std).add_(mean)
         else:
             normal_(made, 0.0, std, generator=generator).add_(mean)
@@ -382,7 +385,7 @@ def poisson(input: Any, generator: Any = None) -> Any:
     """Poisson values in the shape and dtype of input, each with the rate that input gives.
 
     RuntimeError for a negative rate or nan, NotImplementedError for an input that is not floating. The gradient with
-    respect to the rates is zero.
+    respect to the rates is zero. On a GPU the host waits for a check of the rates, and for each round of rejections.
 
     >>> import refnet
     >>> _ = refnet.manual_seed(0)
@@ -390,18 +393,18 @@ def poisson(input: Any, generator: Any = None) -> Any:
     tensor([ 2.,  6., 19.])
     """
     expect_tensor(input, "poisson")
-    engine = engine_of(generator, "poisson")
+    engine = engine_of(generator, "poisson", input._array)
     check(
         input.dtype.is_floating_point,
         lambda: f"\"poisson_cpu\" not implemented for '{type_name(input.dtype)}'; expected a floating point dtype",
         NotImplementedError,
     )
-    rates = to_numpy(input._array)
+    rates = _parameter(input, engine)
     check(
         bool((rates >= 0).all()),
         lambda: f"invalid Poisson rate, expected rate to be non-negative, got {rates[~(rates >= 0)][0]}",
     )
-    drawn = distributions.poisson(engine, rates.astype(numpy.float64).reshape(-1))
+    drawn = draws_of(engine).poisson(engine, rates.astype(numpy.float64).reshape(-1))
     return _as_drawn(drawn.astype(_dtype.opmath(rates.dtype)).astype(rates.dtype).reshape(rates.shape), input)
 
 
@@ -409,7 +412,7 @@ def binomial(count: Any, prob: Any, generator: Any = None) -> Any:
     """Successes in `count` trials of probability `prob`, in the common shape of the two.
 
     ValueError for a count that is not floating; RuntimeError where the types differ, or for a count of nan. The
-    gradient with respect to the probabilities is zero.
+    gradient with respect to the probabilities is zero. On a GPU the host waits for each round of rejections.
 
     >>> import refnet
     >>> _ = refnet.manual_seed(0)
@@ -418,7 +421,7 @@ def binomial(count: Any, prob: Any, generator: Any = None) -> Any:
     """
     expect_tensor(count, "binomial", "count")
     expect_tensor(prob, "binomial", "prob", 2)
-    engine = engine_of(generator, "binomial")
+    engine = engine_of(generator, "binomial", count._array)
     check(
         count.dtype.is_floating_point,
         lambda: f"binomial only supports floating-point dtypes for count, got: {type_name(count.dtype)}",
@@ -439,9 +442,15 @@ def binomial(count: Any, prob: Any, generator: Any = None) -> Any:
         NotImplementedError,
     )
     shape = _common_shape([count._array.shape, prob._array.shape], "binomial", ("count", "prob"))
-    counts, probabilities = (numpy.broadcast_to(to_numpy(x._array), shape).reshape(-1) for x in (count, prob))
-    check(not numpy.isnan(counts).any(), lambda: "binomial expects counts that are numbers, but found nan")
-    return _as_drawn(distributions.binomial(engine, counts, probabilities).reshape(shape), count, prob)
+    xp = numpy if isinstance(engine, MT19937) else engine.xp
+    counts, probabilities = (xp.broadcast_to(_parameter(x, engine), shape).reshape(-1) for x in (count, prob))
+    check(not bool(xp.isnan(counts).any()), lambda: "binomial expects counts that are numbers, but found nan")
+    return _as_drawn(draws_of(engine).binomial(engine, counts, probabilities).reshape(shape), count, prob)
+
+
+def _parameter(x: Any, engine: Any) -> Array:
+    """The array of a tensor, in host memory where the engine draws there."""
+    return to_numpy(x._array) if isinstance(engine, MT19937) else x._array
 
 
 def _as_drawn(values: Array, *parameters: Any) -> Any:
@@ -459,7 +468,7 @@ def multinomial(
     """Draw `num_samples` indices from every row of weights; int64, (n) -> (num_samples) or (m, n) -> (m, num_samples).
 
     The weights of a row need not sum to one. RuntimeError for weights that are negative, not finite or all zero, and
-    for more samples without replacement than there are weights.
+    for more samples without replacement than there are weights. Weights on a GPU are checked there, and the host waits.
 
     >>> import refnet
     >>> _ = refnet.manual_seed(0)
@@ -468,7 +477,8 @@ def multinomial(
     """
     expect_tensor(input, "multinomial")
     count = as_int(num_samples, "num_samples", 2, "multinomial")
-    weights = to_numpy(input._array)
+    engine = engine_of(generator, "multinomial", input._array)
+    weights = _parameter(input, engine)
     check(weights.ndim in (1, 2), lambda: f"prob_dist must be 1 or 2 dim, got {weights.ndim}")
     check(
         input.dtype.is_floating_point,
@@ -488,9 +498,8 @@ def multinomial(
     )
     check(categories <= 1 << 24, lambda: f"number of categories cannot exceed 2^24, got {categories}")
     _check_weights(weights, by_row=bool(replacement) and count > 1)
-    engine = engine_of(generator, "multinomial")
     rows = weights.reshape(1, -1) if weights.ndim == 1 else weights
-    drawn = _tape.mode.quiet.run(distributions.multinomial, engine, rows, count, bool(replacement))
+    drawn = _tape.mode.quiet.run(draws_of(engine).multinomial, engine, rows, count, bool(replacement))
     made = _new((*weights.shape[:-1], count), None, _dtype.int64, input.device, out, "multinomial")
     return fill(made, made.device.xp.asarray(drawn.reshape(made.shape)), "multinomial")
 
@@ -502,12 +511,12 @@ def _check_weights(weights: Array, by_row: bool) -> None:
             bool((weights >= 0).all()), lambda: "invalid multinomial distribution (encountering probability entry < 0)"
         )
         check(
-            bool(numpy.isfinite(weights).all()),
+            bool((weights < numpy.inf).all()),
             lambda: "invalid multinomial distribution (encountering probability entry = infinity or NaN)",
         )
     else:
         check(
-            bool((numpy.isfinite(weights) & (weights >= 0)).all()),
+            bool(((weights < numpy.inf) & (weights >= 0)).all()),
             lambda: "probability tensor contains either `inf`, `nan` or element < 0",
         )
     check(

@@ -8,25 +8,24 @@ from typing import Any
 
 import numpy
 
-from refnet import _tape
+from refnet import _gpu, _tape
 from refnet._check import check
-from refnet._device import cpu, to_numpy
+from refnet._device import cpu, gpu_index, to_numpy
 from refnet._device import device as Device
 from refnet.random.mt19937 import MT19937
+from refnet.random.philox import Philox
 
 DEFAULT_SEED = 67280421310721  # torch's, a prime
 
 
 class Generator:
-    """A source of random numbers with a state of its own; torch's CPU stream, bit for bit.
+    """A source of random numbers with a state of its own; torch's stream of its device, bit for bit.
 
     Two generators with the same seed, one here and one in torch, give the same numbers, and states can be handed from
     one to the other at any point.
 
-    - device: "cpu". Tensors on a GPU are filled from a CPU generator too, so that both devices get the same values.
-    - engine: the stream of words the distributions draw from.
-
-    Raises RuntimeError for another device.
+    - device: "cpu", or a GPU, whose tensors the generator then fills.
+    - engine: the stream of words the distributions draw from: `MT19937`, or `Philox` for a GPU.
 
     >>> import refnet
     >>> g = refnet.Generator().manual_seed(0)
@@ -34,16 +33,16 @@ class Generator:
     tensor([0.4963, 0.7682, 0.0885])
     """
 
+    engine: MT19937 | Philox
+
     def __init__(self, device: Any = "cpu") -> None:
-        kind = device if isinstance(device, Device) else str(device or "cpu").partition(":")[0]
-        check(
-            kind in (cpu, "cpu"),
-            lambda: (
-                f"Generator(): no generator for device {device}; refnet draws on the cpu, for tensors of every device"
-            ),
-        )
-        self.device = cpu
-        self.engine = MT19937(DEFAULT_SEED)
+        where = Device("cpu" if device is None else device)
+        if where is cpu:
+            self.device = cpu
+            self.engine = MT19937(DEFAULT_SEED)
+        else:
+            self.device = Device("cuda", _gpu.current() if where.index is None else where.index)
+            self.engine = Philox(DEFAULT_SEED, self.device.index)
 
     def manual_seed(self, seed: int) -> "Generator":
         """Start the stream of `seed` over; a negative seed stands for 2^64 + seed. Returns self.
@@ -70,7 +69,7 @@ class Generator:
         return self.engine.seed
 
     def get_state(self) -> Any:
-        """The state, a uint8 tensor of 5,056 bytes that torch's `set_state` takes as well."""
+        """The state that torch's `set_state` takes as well, a uint8 tensor on the CPU: of 5,056 bytes, for a GPU of 16."""
         with self.engine.lock:
             state = self.engine.state()
         return _tape.wrap(numpy.frombuffer(state, numpy.uint8).copy(), cpu)
@@ -98,7 +97,7 @@ class Generator:
 
     def clone_state(self) -> "Generator":
         """Another generator in the same state."""
-        return Generator().set_state(self.get_state())
+        return Generator(self.device).set_state(self.get_state())
 
     graphsafe_get_state = clone_state
 
@@ -106,8 +105,26 @@ class Generator:
         """Go on from the state of another generator. Returns self."""
         return self.set_state(state.get_state())
 
+    def _philox(self) -> Philox:
+        engine = self.engine
+        if isinstance(engine, Philox):
+            return engine
+        raise RuntimeError("CPU Generator does not use offset")
+
+    def get_offset(self) -> int:
+        """How many words of its stream each thread of the GPU has left behind; RuntimeError for a generator of the CPU."""
+        return self._philox().offset
+
+    def set_offset(self, offset: int) -> "Generator":
+        """Go on from an offset, a multiple of 4. Returns self. RuntimeError for a generator of the CPU."""
+        engine = self._philox()
+        check(offset % 4 == 0 and 0 <= offset < 1 << 64, lambda: f"offset must be a multiple of 4, got {offset}")
+        with engine.lock:
+            engine.offset = int(offset)
+        return self
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return Generator, (), self.engine.state()
+        return Generator, (str(self.device),), self.engine.state()
 
     def __setstate__(self, state: bytes) -> None:
         self.engine.restore(state)
@@ -145,30 +162,91 @@ class _DefaultGenerator(Generator):
 default_generator = _DefaultGenerator()
 
 
-def engine_of(generator: Any, where: str) -> MT19937:
-    """The engine of a generator argument, the default one's for None; TypeError for anything else."""
+# --- the default generators of GPUs -------------------------------------------------------------------------------
+
+_gpu_generators: dict[int, Generator] = {}  # by the number of the GPU, made when first asked for
+_gpu_seed = DEFAULT_SEED  # of those not made yet
+_from_cpu = threading.local()  # .depth: how many `draws_from_cpu` blocks this thread is in
+
+
+def gpu_generator(index: int | None = None) -> Generator:
+    """The default generator of a GPU; of the current one for None."""
+    index = _gpu.current() if index is None else index
+    if index not in _gpu_generators:
+        _gpu_generators[index] = Generator(Device("cuda", index)).manual_seed(_gpu_seed)
+    return _gpu_generators[index]
+
+
+def seed_gpus(seed: int) -> None:
+    """Seed the default generators of all GPUs, those not yet asked for included."""
+    global _gpu_seed
+    _gpu_seed = seed % (1 << 64)
+    for generator in _gpu_generators.values():
+        generator.manual_seed(seed)
+
+
+@contextmanager
+def draws_from_cpu() -> Iterator[None]:
+    """In the block, let tensors on a GPU be filled, and dropout masks be drawn, by generators of the CPU.
+
+    Training on a GPU then has the weights and masks of the same training on the CPU, bit for bit, so that the two can be
+    compared; a draw is made on the host and copied to the GPU. It holds for the thread that enters the block.
+    """
+    _from_cpu.depth = getattr(_from_cpu, "depth", 0) + 1
+    try:
+        yield
+    finally:
+        _from_cpu.depth -= 1
+
+
+def engine_of(generator: Any, where: str, array: Any = None) -> MT19937 | Philox:
+    """The engine that fills `array` (None: one in host memory): of a generator argument, for None of a default one.
+
+    TypeError for what is no generator; RuntimeError for a generator of the other kind of device.
+    """
+    on_host = array is None or isinstance(array, numpy.ndarray) or getattr(_from_cpu, "depth", 0) > 0
     if generator is None:
-        return default_generator.engine
+        return default_generator.engine if on_host else gpu_generator(array.device.id).engine
     check(
         isinstance(generator, Generator),
         lambda: f"{where}(): argument 'generator' must be refnet.Generator, not {type(generator).__name__}",
         TypeError,
     )
+    expected = "cpu" if on_host else "cuda"
+    check(
+        generator.device.type == expected,
+        lambda: f"Expected a '{expected}' device type for generator but found '{generator.device.type}'",
+    )
     return generator.engine  # type: ignore[no-any-return]
 
 
+def philox_of(array: Any) -> Philox | None:
+    """The default stream that fills `array` on its GPU; None where it is filled from the stream of the CPU."""
+    if isinstance(array, numpy.ndarray) or getattr(_from_cpu, "depth", 0) > 0:
+        return None
+    return gpu_generator(array.device.id).engine  # type: ignore[return-value]
+
+
+# --- all devices --------------------------------------------------------------------------------------------------
+
+
 def manual_seed(seed: Any) -> Generator:
-    """Seed the default generator with int(seed) and return it.
+    """Seed the default generators, of the CPU and of all GPUs, with int(seed); returns that of the CPU.
 
     >>> manual_seed(0).initial_seed()
     0
     """
-    return default_generator.manual_seed(int(seed))
+    seed = int(seed)
+    default_generator.manual_seed(seed)
+    seed_gpus(seed)
+    return default_generator
 
 
 def seed() -> int:
-    """Seed the default generator from the operating system's source of randomness; returns the seed."""
-    return default_generator.seed()
+    """Seed the default generators from the operating system's source of randomness, all alike; returns the seed."""
+    chosen = default_generator.seed()
+    seed_gpus(chosen)
+    return chosen
 
 
 def initial_seed() -> int:
@@ -198,9 +276,9 @@ def thread_safe_generator() -> Generator | None:
 def fork_rng(
     devices: Iterable[Any] | None = None, enabled: bool = True, device_type: str | None = None
 ) -> Iterator[None]:
-    """Put the default generator back, on leaving the block, into the state it had on entering.
+    """Put the default generators back, on leaving the block, into the states they had on entering.
 
-    `devices` and `device_type` are taken for torch's sake: all devices draw from the one CPU stream.
+    devices: the GPUs whose generators are put back, as numbers or devices; all, for None.
 
     >>> before = get_rng_state()
     >>> with fork_rng():
@@ -208,11 +286,21 @@ def fork_rng(
     >>> (get_rng_state() == before).all().item()
     True
     """
+    global _gpu_seed
     if not enabled or device_type == "meta":
         yield
         return
     state = default_generator.engine.state()
+    chosen = None if devices is None else [gpu_index(device) for device in devices]
+    seed_before = _gpu_seed
+    before = {index: gpu_generator(index).engine.state() for index in (_gpu_generators if chosen is None else chosen)}
     try:
         yield
     finally:
         default_generator.engine.restore(state)
+        if chosen is None:  # generators made in the block stand, after it, where they would have started
+            _gpu_seed = seed_before
+            for index in _gpu_generators.keys() - before.keys():
+                _gpu_generators[index].manual_seed(seed_before)
+        for index, gpu_state in before.items():
+            gpu_generator(index).engine.restore(gpu_state)

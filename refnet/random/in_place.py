@@ -3,7 +3,9 @@
 
 Values are drawn in the order of the memory they go to: outermost stride first. So a dense tensor with permuted
 dimensions (`.t()`, channels last) fills as its memory lies, and a view with gaps as the elements it sees lie.
-A tensor on a GPU gets the values that it would get on the CPU.
+
+A tensor on a GPU is filled by its device from its own stream (`philox_draws`); inside `draws_from_cpu`, it gets the values
+that it would get on the CPU.
 """
 
 import warnings
@@ -14,17 +16,18 @@ import numpy
 
 from refnet import _dtype, _tape
 from refnet._check import check
-from refnet._device import to_numpy
+from refnet._device import on_host, to_numpy
 from refnet._inplace import check_writable, fill
-from refnet._ops._args import MISSING, type_name
+from refnet._ops._args import MISSING, expect_one_device, type_name
 from refnet._tape import TensorBase
-from refnet.random import distributions
+from refnet.random import distributions, philox_draws
 from refnet.random.distributions import outermost_first
 from refnet.random.generator import engine_of
 from refnet.random.mt19937 import MT19937
+from refnet.random.philox import Philox
 
 Array = Any
-Draw = Callable[[MT19937, int, Any], Array]  # engine, count, numpy type -> that many values
+Draw = Callable[[Any, int, Any], Array]  # engine, count, numpy type -> that many values
 
 _C_NAMES = {
     _dtype.bool_: "bool",
@@ -55,14 +58,28 @@ def fill_from(self: Any, generator: Any, draw: Draw, name: str, *, at_once: bool
     at_once: the draw depends on the count, and must be made in one call. Others are made for some thousand values at a
     time, which saves more time in the processor's cache than the calls take.
     """
-    engine = engine_of(generator, f"{name}_")
     array = self._array
+    engine = engine_of(generator, f"{name}_", array)
+    if isinstance(engine, Philox):
+        return fill(self, lambda memory: _draw_on_gpu(memory, engine, draw), name)
     if isinstance(array, numpy.ndarray):
         return fill(self, lambda memory: _tape.mode.quiet.run(_draw_into, memory, engine, draw, at_once), name)
     check_writable(self, name)
-    values = numpy.empty_like(to_numpy(array))
+    values = distributions.host_like(array)
     _tape.mode.quiet.run(_draw_into, values, engine, draw, at_once)
     return fill(self, self.device.xp.asarray(values), name)
+
+
+def draws_of(engine: MT19937 | Philox) -> Any:
+    """The module with the distributions of an engine."""
+    return distributions if isinstance(engine, MT19937) else philox_draws
+
+
+def _draw_on_gpu(array: Array, engine: Philox, draw: Draw) -> None:
+    if array.size:
+        memory = array.transpose(outermost_first(array))
+        values = _tape.mode.quiet.run(draw, engine, array.size, array.dtype)
+        memory[...] = values.reshape(memory.shape)
 
 
 def _draw_into(array: Array, engine: MT19937, draw: Draw, at_once: bool) -> None:
@@ -146,7 +163,7 @@ def uniform_(self: Any, from_: float = 0.0, to: float = 1.0, *, generator: Any =
             f"from={low:g} which result in to-from to exceed the limit"
         ),
     )
-    return fill_from(self, generator, lambda e, n, t: distributions.uniform(e, n, t, low, high), "uniform")
+    return fill_from(self, generator, lambda e, n, t: draws_of(e).uniform(e, n, t, low, high), "uniform")
 
 
 def normal_(self: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Any:
@@ -168,7 +185,7 @@ def normal_(self: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = 
     return fill_from(
         self,
         generator,
-        lambda e, n, t: distributions.normal(e, n, t, mean, std, contiguous=dense),
+        lambda e, n, t: draws_of(e).normal(e, n, t, mean, std, contiguous=dense),
         "normal",
         at_once=True,
     )
@@ -193,7 +210,7 @@ def exponential_(self: Any, lambd: float = 1.0, *, generator: Any = None) -> Any
             f"you specified {type_name(self.dtype)}"
         ),
     )
-    return fill_from(self, generator, lambda e, n, t: distributions.exponential(e, n, t, rate), "exponential")
+    return fill_from(self, generator, lambda e, n, t: draws_of(e).exponential(e, n, t, rate), "exponential")
 
 
 def cauchy_(self: Any, median: float = 0.0, sigma: float = 1.0, *, generator: Any = None) -> Any:
@@ -211,7 +228,7 @@ def cauchy_(self: Any, median: float = 0.0, sigma: float = 1.0, *, generator: An
             f"specified {type_name(self.dtype)}"
         ),
     )
-    return fill_from(self, generator, lambda e, n, t: distributions.cauchy(e, n, t, median, sigma), "cauchy")
+    return fill_from(self, generator, lambda e, n, t: draws_of(e).cauchy(e, n, t, median, sigma), "cauchy")
 
 
 def log_normal_(self: Any, mean: float = 1.0, std: float = 2.0, *, generator: Any = None) -> Any:
@@ -224,7 +241,7 @@ def log_normal_(self: Any, mean: float = 1.0, std: float = 2.0, *, generator: An
     check(std > 0, lambda: f"log_normal_ expects std > 0.0, but found std={std:g}")
     if self._array.size:
         _check_floating(self.dtype, "log_normal_cpu")
-    return fill_from(self, generator, lambda e, n, t: distributions.log_normal(e, n, t, mean, std), "log_normal")
+    return fill_from(self, generator, lambda e, n, t: draws_of(e).log_normal(e, n, t, mean, std), "log_normal")
 
 
 def geometric_(self: Any, p: float, *, generator: Any = None) -> Any:
@@ -240,14 +257,14 @@ def geometric_(self: Any, p: float, *, generator: Any = None) -> Any:
         lambda: "\"geometric_cpu\" not implemented for 'Bool'; expected a number type",
         NotImplementedError,
     )
-    return fill_from(self, generator, lambda e, n, t: distributions.geometric(e, n, t, p), "geometric")
+    return fill_from(self, generator, lambda e, n, t: draws_of(e).geometric(e, n, t, p), "geometric")
 
 
 def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     """Fill self with ones and zeros: one with probability p, a number or a tensor that broadcasts to self.
 
     RuntimeError for a probability outside [0, 1], NotImplementedError for a tensor of probabilities that is not
-    floating.
+    floating. Probabilities on a GPU are checked there, and the host waits for the answer.
 
     >>> import refnet
     >>> _ = refnet.manual_seed(1)
@@ -259,7 +276,7 @@ def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     p = as_float(p, "p", 1, "bernoulli_")
     check_writable(self, "bernoulli")
     check(0 <= p <= 1, lambda: f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
-    return fill_from(self, generator, lambda e, n, t: distributions.bernoulli(e, n, p), "bernoulli")
+    return fill_from(self, generator, lambda e, n, t: draws_of(e).bernoulli(e, n, p, t), "bernoulli")
 
 
 def _bernoulli_each(self: Any, p: Any, generator: Any) -> Any:
@@ -272,15 +289,44 @@ def _bernoulli_each(self: Any, p: Any, generator: Any) -> Any:
         ),
     )
     _check_floating(p.dtype, "bernoulli_tensor_cpu_p_")
-    probabilities = to_numpy(p._array)
+    expect_one_device("bernoulli_", self, p)
+    array = self._array
+    engine = engine_of(generator, "bernoulli_", array)
+    probabilities = p._array if isinstance(engine, Philox) else to_numpy(p._array)
     check(
-        bool(((probabilities >= 0) & (probabilities <= 1)).all()),
+        not on_host(probabilities) or bool(((probabilities >= 0) & (probabilities <= 1)).all()),
         lambda: "Expected p_in >= 0 && p_in <= 1 to be true, but got false: bernoulli expects probabilities in [0, 1]",
     )
-    laid_out = numpy.broadcast_to(probabilities, size).transpose(outermost_first(self._array)).reshape(-1)
+    if isinstance(engine, Philox):
+        wide = probabilities.astype(numpy.float64 if array.dtype == numpy.float64 else numpy.float32)
+        spread = self.device.xp.broadcast_to(wide, size)
+        return fill(self, lambda memory: _bernoulli_on_gpu(memory, engine, spread), "bernoulli")
+    laid_out = numpy.broadcast_to(probabilities, size).transpose(outermost_first(array)).reshape(-1)
     return fill_from(
         self, generator, lambda e, n, t: distributions.bernoulli_each(e, laid_out), "bernoulli", at_once=True
     )
+
+
+def _bernoulli_on_gpu(array: Array, engine: Philox, probabilities: Array) -> None:
+    if array.size:
+        order = _swapped_where_both_fall(array, probabilities)
+        memory = array.transpose(order)
+        memory[...] = philox_draws.bernoulli_each(engine, probabilities.transpose(order))
+
+
+def _swapped_where_both_fall(a: Array, b: Array) -> list[int]:
+    """The order of dimensions in which torch's kernel for two arrays of one shape runs through them.
+
+    Dimensions i < j, none of size 1, change places where that puts a larger stride of one array first, and of none behind.
+    """
+    order, shape = list(range(a.ndim)), a.shape
+    for i in range(a.ndim - 1):
+        for j in range(i + 1, a.ndim):
+            if shape[order[i]] != 1 and shape[order[j]] != 1:
+                steps = [x.strides[order[j]] - x.strides[order[i]] for x in (a, b)]
+                if max(steps) > 0 and min(steps) >= 0:
+                    order[i], order[j] = order[j], order[i]
+    return order
 
 
 def random_(self: Any, from_: Any = MISSING, to: Any = MISSING, *, generator: Any = None) -> Any:
@@ -299,7 +345,7 @@ def random_(self: Any, from_: Any = MISSING, to: Any = MISSING, *, generator: An
     """
     if to is MISSING:
         if from_ is MISSING:
-            return fill_from(self, generator, distributions.bits, "random")
+            return fill_from(self, generator, lambda e, n, t: draws_of(e).bits(e, n, t), "random")
         from_, to = 0, from_
         check(
             to is not None,
@@ -313,7 +359,7 @@ def random_(self: Any, from_: Any = MISSING, to: Any = MISSING, *, generator: An
     low = as_int(from_, "from", 1, "random_")
     check_writable(self, "random")
     low, count = _span(self.dtype, low, None if to is None else as_int(to, "to", 2, "random_"))
-    return fill_from(self, generator, lambda e, n, t: distributions.integers(e, n, t, low, count), "random")
+    return fill_from(self, generator, lambda e, n, t: draws_of(e).integers(e, n, t, low, count), "random")
 
 
 def _span(d: _dtype.dtype, low: int, high: int | None) -> tuple[int, int]:
