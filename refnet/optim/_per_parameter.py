@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 
 from refnet import _dtype
 from refnet._check import check
+from refnet._gpu import capturing
 from refnet._tape import TensorBase
-from refnet.creation import tensor
-from refnet.optim._updates import quiet
+from refnet.creation import full
+from refnet.optim._updates import number, quiet
 from refnet.optim.optimizer import Group, Optimizer
 
 
@@ -36,9 +37,20 @@ class PerParameter(Optimizer):
         """Update every parameter that has a gradient; returns what `closure` returned."""
         loss = self._evaluate(closure)
         for group in self.param_groups:
+            self._check_capture(group)
             with quiet():
                 self._update_all([parameter for parameter in group["params"] if parameter.grad is not None], group)
         return loss
+
+    def _check_capture(self, group: Group) -> None:
+        """RuntimeError for steps that are counted on the host while a graph is captured, whose replays do not count."""
+        check(
+            group.get("capturable", True) or not capturing(),
+            lambda: (
+                f"Attempting CUDA graph capture of step() for an instance of {type(self).__name__} but param_groups' "
+                "capturable is False."
+            ),
+        )
 
     def _update_all(self, parameters: list[Any], group: Group) -> None:
         """Update the parameters of a group that have gradients."""
@@ -50,16 +62,23 @@ class PerParameter(Optimizer):
         raise NotImplementedError
 
 
-def counter(value: float, *, fused: bool | None = False) -> Any:
-    """A number in the state, a 0-d tensor as in torch's: float64 where that is the default, else float32."""
+def counter(value: float, group: Group | None = None, parameter: Any = None) -> Any:
+    """A number in the state, a 0-d tensor as in torch's: float64 where that is the default, else float32.
+
+    It is on the CPU, unless the group is `capturable` or `fused`: then beside the parameter.
+    """
+    fused = group is not None and bool(group.get("fused"))
+    beside = fused or (group is not None and group.get("capturable"))
     double = _dtype.get_default_dtype() is _dtype.float64 and not fused
-    return tensor(value, dtype=_dtype.float64 if double else _dtype.float32)
+    kind = _dtype.float64 if double else _dtype.float32
+    return full((), value, dtype=kind, device=parameter.device if beside else "cpu")
 
 
-def counted(state: dict[str, Any]) -> float:
-    """One step more; the number of this one."""
-    state["step"]._array += 1
-    return float(state["step"].item())
+def counted(state: dict[str, Any]) -> Any:
+    """One step more; the number of this one: a float, or where it is counted on a GPU a 0-d array of float64."""
+    step = state["step"]._array
+    step += 1
+    return number(state["step"])
 
 
 def check_capturable(parameter: Any, group: Group, numbers: str = "params and state_steps") -> None:

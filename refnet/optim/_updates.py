@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy
 
+from refnet._tape import TensorBase
+
 Array = Any
 
 
@@ -22,7 +24,9 @@ def _update(kernel: Callable[..., None]) -> Callable[..., None]:
     """Run `kernel` on float32 copies where the target is of a half type."""
 
     @functools.wraps(kernel)
-    def run(target: Array, *operands: Any, **numbers: float) -> None:
+    def run(target: Array, *operands: Any, **numbers: Any) -> None:
+        if not isinstance(target, numpy.ndarray):
+            numbers = {name: _in_type_of(target, x) for name, x in numbers.items()}
         if target.itemsize > 2:
             kernel(target, *operands, **numbers)
             return
@@ -48,7 +52,10 @@ def scale(target: Array, *, factor: float) -> None:
 @_update
 def lerp(target: Array, x: Array, *, weight: float) -> None:
     """target <- target + weight (x - target), computed from the nearer end"""
-    if abs(weight) < 0.5:
+    if hasattr(weight, "dtype") and not isinstance(weight, numpy.generic):  # on a GPU, where there is no `if`
+        near, far = target + weight * (x - target), x - (x - target) * (1 - weight)
+        target[...] = numpy.where(weight < 0.5, near, far)  # cupy's, for its arrays
+    elif abs(weight) < 0.5:
         target += weight * (x - target)
     else:
         target[...] = x - (x - target) * (1 - weight)
@@ -125,6 +132,25 @@ def shift(target: Array, *, by: float) -> None:
     target += by
 
 
-def number(x: Any) -> float:
-    """A hyperparameter as a Python number; it may be given as a tensor of one element."""
-    return x.item() if hasattr(x, "item") else x  # type: ignore[no-any-return]
+def number(x: Any) -> Any:
+    """A hyperparameter as a Python number; it may be given as a tensor of one element.
+
+    One on a GPU stays there, as a 0-d array of float64, so that the host does not wait, and a graph that is captured
+    reads the value of each replay.
+    """
+    if isinstance(x, TensorBase):
+        array = x._array
+        return array.item() if isinstance(array, numpy.ndarray) else array.reshape(()).astype("float64")
+    return x.item() if isinstance(x, numpy.generic | numpy.ndarray) else x
+
+
+def rate(lr: Any) -> Any:
+    """A learning rate to compute with: as it is, unless it is a tensor on a GPU: then `number` of it."""
+    return number(lr) if isinstance(lr, TensorBase) and lr.device.type == "cuda" else lr
+
+
+def _in_type_of(target: Array, x: Any) -> Any:
+    """A number as it is; one on a GPU in the type that the target is computed in, as numbers are taken."""
+    if not hasattr(x, "astype"):
+        return x
+    return x.astype(numpy.float32 if target.itemsize <= 2 else target.dtype)

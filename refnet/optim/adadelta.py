@@ -71,7 +71,7 @@ class Adadelta(PerParameter):
         check_capturable(parameter, group)
         state, rho, eps = self.state[parameter], group["rho"], group["eps"]
         if not state:
-            state["step"] = counter(0.0)
+            state["step"] = counter(0.0, group, parameter)
             state["square_avg"] = zeros_like(parameter.detach())
             state["acc_delta"] = zeros_like(parameter.detach())
         theta, v, u = parameter._array, state["square_avg"]._array, state["acc_delta"]._array

@@ -71,7 +71,7 @@ class Adagrad(PerParameter):
 
     def _start(self, parameter: Any, group: dict[str, Any], sum_of_squares: float) -> None:
         state = self.state[parameter]
-        state["step"] = counter(0.0, fused=group["fused"])
+        state["step"] = counter(0.0, group, parameter)
         state["sum"] = full_like(parameter.detach(), sum_of_squares)
 
     def _update(self, parameter: Any, group: dict[str, Any]) -> None:

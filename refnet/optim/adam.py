@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 from refnet._check import check
 from refnet._tape import TensorBase
 from refnet.creation import zeros_like
-from refnet.optim import _updates
+from refnet.optim import _by_kernel, _updates
 from refnet.optim._per_parameter import PerParameter, check_capturable, counted, counter
-from refnet.optim._updates import number
+from refnet.optim._updates import number, rate
 from refnet.optim.optimizer import (
     Params,
     check_betas,
@@ -96,15 +96,23 @@ class Adam(PerParameter):
         options |= {"differentiable": differentiable, "fused": fused}
         super().__init__(params, {**options, "decoupled_weight_decay": decoupled_weight_decay})
 
-    def _update(self, parameter: Any, group: dict[str, Any]) -> None:
+    def _update_all(self, parameters: list[Any], group: dict[str, Any]) -> None:
+        for parameter in parameters:
+            self._begin(parameter, group)
+        super()._update_all(_by_kernel.adam(parameters, group, self.state), group)
+
+    def _begin(self, parameter: Any, group: dict[str, Any]) -> None:
         check_capturable(parameter, group)
         state = self.state[parameter]
         if not state:
-            state["step"] = counter(0.0, fused=group["fused"])
+            state["step"] = counter(0.0, group, parameter)
             for name in ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if group["amsgrad"] else ())):
                 state[name] = zeros_like(parameter.detach())
+
+    def _update(self, parameter: Any, group: dict[str, Any]) -> None:
+        state = self.state[parameter]
         beta1, beta2 = number(group["betas"][0]), number(group["betas"][1])
-        lr, weight_decay = group["lr"], group["weight_decay"]
+        lr, weight_decay = rate(group["lr"]), group["weight_decay"]
         theta, m, v = parameter._array, state["exp_avg"]._array, state["exp_avg_sq"]._array
 
         g = gradient_of(parameter, group["maximize"])

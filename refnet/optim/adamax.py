@@ -6,7 +6,7 @@ from refnet._check import check
 from refnet.creation import zeros_like
 from refnet.optim import _updates
 from refnet.optim._per_parameter import PerParameter, check_capturable, counted, counter
-from refnet.optim._updates import number
+from refnet.optim._updates import number, rate
 from refnet.optim.optimizer import (
     Params,
     check_betas,
@@ -80,7 +80,7 @@ class Adamax(PerParameter):
         check_capturable(parameter, group)
         state, (beta1, beta2) = self.state[parameter], group["betas"]
         if not state:
-            state["step"] = counter(0.0)
+            state["step"] = counter(0.0, group, parameter)
             state["exp_avg"] = zeros_like(parameter.detach())
             state["exp_inf"] = zeros_like(parameter.detach())
         theta, m, u = parameter._array, state["exp_avg"]._array, state["exp_inf"]._array
@@ -93,5 +93,5 @@ class Adamax(PerParameter):
         _updates.shift(size, by=group["eps"])
         _updates.scale(u, factor=beta2)
         _updates.maximum(u, size)
-        _updates.add_quotient(theta, m, u, value=-number(group["lr"] / (1 - beta1**t)))
+        _updates.add_quotient(theta, m, u, value=-number(rate(group["lr"]) / (1 - beta1**t)))
         written(parameter, *state.values())

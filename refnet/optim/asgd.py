@@ -3,10 +3,11 @@
 from typing import Any, ClassVar
 
 from refnet._check import check
+from refnet._tape import TensorBase
 from refnet.creation import as_tensor, zeros_like
 from refnet.optim import _updates
 from refnet.optim._per_parameter import PerParameter, check_capturable, counted, counter
-from refnet.optim._updates import number
+from refnet.optim._updates import number, rate
 from refnet.optim.optimizer import Params, check_implementation, check_lr, gradient_of, with_decay, written
 
 
@@ -69,27 +70,41 @@ class ASGD(PerParameter):
 
     def _update(self, parameter: Any, group: dict[str, Any]) -> None:
         check_capturable(parameter, group, "params, mus, etas, and state_steps")
-        state, lr, lambd = self.state[parameter], group["lr"], group["lambd"]
+        state, lr, lambd = self.state[parameter], rate(group["lr"]), group["lambd"]
+        if not (group["capturable"] or isinstance(lr, float | int | TensorBase)):
+            lr = float(lr)  # eta is on the CPU: the host waits for a rate that is on a GPU
         if not state:
-            state["step"] = counter(0.0)
-            state["eta"] = counter(number(lr))
-            state["mu"] = counter(1.0)
+            state["step"] = counter(0.0, group, parameter)
+            state["eta"] = counter(0.0, group, parameter)
+            given = group["lr"]
+            state["eta"].copy_(given.reshape(())) if hasattr(given, "reshape") else state["eta"].fill_(given)
+            state["mu"] = counter(1.0, group, parameter)
             state["ax"] = zeros_like(parameter.detach())
         theta, average = parameter._array, state["ax"]._array
-        eta, mu = state["eta"].item(), state["mu"].item()
+        eta, mu = number(state["eta"]), number(state["mu"])
 
         t = counted(state)
         g = with_decay(gradient_of(parameter, group["maximize"]), theta, group["weight_decay"])
         _updates.scale(theta, factor=1 - lambd * eta)
         _updates.add(theta, g, alpha=-eta)
-        if mu == 1:
-            average[...] = theta
-        else:
-            distance = theta.copy(order="K")
-            _updates.add(distance, average, alpha=-1)
-            _updates.scale(distance, factor=mu)
-            _updates.add(average, distance, alpha=1)
+        if isinstance(mu, float):
+            average[...] = theta if mu == 1 else _nearer(average, theta, mu)
+        else:  # on a GPU both are computed, and one is taken
+            average[...] = parameter.device.xp.where(mu == 1, theta, _nearer(average, theta, mu))
         # rounded to the default type on the way, also where loading a state made them float64
-        state["eta"].copy_(as_tensor(lr / ((1 + lambd * lr * t) ** group["alpha"])).reshape(()))
-        state["mu"].copy_(as_tensor(1 / max(1, t - group["t0"])))
+        if isinstance(t, float):
+            state["eta"].copy_(as_tensor(lr / ((1 + lambd * lr * t) ** group["alpha"]), device="cpu").reshape(()))
+            state["mu"].copy_(as_tensor(1 / max(1, t - group["t0"]), device="cpu"))
+        else:
+            state["eta"]._array[...] = lr / ((1 + lambd * lr * t) ** group["alpha"])
+            state["mu"]._array[...] = 1 / (t - group["t0"]).clip(1, None)
         written(parameter, *state.values())
+
+
+def _nearer(average: Any, theta: Any, mu: Any) -> Any:
+    """average + mu (theta - average)"""
+    distance = theta.copy(order="K")
+    _updates.add(distance, average, alpha=-1)
+    _updates.scale(distance, factor=mu)
+    _updates.add(distance, average, alpha=1)
+    return distance

@@ -6,7 +6,7 @@ from refnet._check import check
 from refnet.creation import zeros_like
 from refnet.optim import _updates
 from refnet.optim._per_parameter import PerParameter, check_capturable, counted, counter
-from refnet.optim._updates import number
+from refnet.optim._updates import number, rate
 from refnet.optim.optimizer import (
     Params,
     check_betas,
@@ -85,10 +85,10 @@ class NAdam(PerParameter):
 
     def _update(self, parameter: Any, group: dict[str, Any]) -> None:
         check_capturable(parameter, group, "params, mu_products and state_steps")
-        state, lr, (beta1, beta2) = self.state[parameter], group["lr"], group["betas"]
+        state, lr, (beta1, beta2) = self.state[parameter], rate(group["lr"]), group["betas"]
         if not state:
-            state["step"] = counter(0.0)
-            state["mu_product"] = counter(1.0)
+            state["step"] = counter(0.0, group, parameter)
+            state["mu_product"] = counter(1.0, group, parameter)
             state["exp_avg"] = zeros_like(parameter.detach())
             state["exp_avg_sq"] = zeros_like(parameter.detach())
         theta, m, v = parameter._array, state["exp_avg"]._array, state["exp_avg_sq"]._array
@@ -103,7 +103,7 @@ class NAdam(PerParameter):
         mu = beta1 * (1.0 - 0.5 * 0.96 ** (t * group["momentum_decay"]))
         mu_next = beta1 * (1.0 - 0.5 * 0.96 ** ((t + 1) * group["momentum_decay"]))
         _updates.scale(state["mu_product"]._array, factor=mu)
-        product = state["mu_product"].item()
+        product = number(state["mu_product"])
 
         _updates.lerp(m, g, weight=1 - beta1)
         _updates.scale(v, factor=beta2)

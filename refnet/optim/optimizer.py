@@ -389,9 +389,10 @@ def check_implementation(name: str, foreach: bool | None, fused: bool | None, di
 
 def gradient_of(parameter: Any, maximize: bool) -> Array:
     """The bare gradient, that of -loss to maximize."""
+    xp = parameter.device.xp  # asked for in any case: of several GPUs, the update runs on the parameter's
     gradient = parameter.grad._array
     # with `out`, because without it a 0-d array gives a number, which cannot be updated in place
-    return numpy.negative(gradient, out=parameter.device.xp.empty_like(gradient)) if maximize else gradient
+    return numpy.negative(gradient, out=xp.empty_like(gradient)) if maximize else gradient
 
 
 def with_decay(gradient: Array, parameter: Array, weight_decay: float) -> Array:

@@ -6,7 +6,7 @@ from refnet._check import check
 from refnet.creation import zeros_like
 from refnet.optim import _updates
 from refnet.optim._per_parameter import PerParameter, check_capturable, counted, counter
-from refnet.optim._updates import number
+from refnet.optim._updates import number, rate
 from refnet.optim.optimizer import (
     Params,
     check_betas,
@@ -83,9 +83,9 @@ class RAdam(PerParameter):
 
     def _update(self, parameter: Any, group: dict[str, Any]) -> None:
         check_capturable(parameter, group)
-        state, lr, (beta1, beta2) = self.state[parameter], group["lr"], group["betas"]
+        state, lr, (beta1, beta2) = self.state[parameter], rate(group["lr"]), group["betas"]
         if not state:
-            state["step"] = counter(0.0)
+            state["step"] = counter(0.0, group, parameter)
             state["exp_avg"] = zeros_like(parameter.detach())
             state["exp_avg_sq"] = zeros_like(parameter.detach())
         theta, m, v = parameter._array, state["exp_avg"]._array, state["exp_avg_sq"]._array
@@ -106,7 +106,9 @@ class RAdam(PerParameter):
         _updates.scale(direction, factor=number(lr))
         rho_inf = 2 / (1 - beta2) - 1
         rho = rho_inf - 2 * t * beta2**t / (1 - beta2**t)
-        if rho > 5.0:
+        counted_there = not isinstance(rho, float)  # on a GPU both are computed, and one is taken
+        if counted_there or rho > 5.0:
+            plain = direction.copy(order="K") if counted_there else None
             adaptive = v.copy(order="K")
             _updates.root(adaptive)
             _updates.shift(adaptive, by=group["eps"])
@@ -115,5 +117,7 @@ class RAdam(PerParameter):
             _updates.multiply(direction, adaptive)
             rectification = (rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)
             _updates.scale(direction, factor=rectification**0.5)
+            if counted_there:
+                direction = parameter.device.xp.where(rho > 5.0, direction, plain)
         _updates.add(theta, direction, alpha=-1)
         written(parameter, *state.values())

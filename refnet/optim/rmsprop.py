@@ -76,7 +76,7 @@ class RMSprop(PerParameter):
         check_capturable(parameter, group)
         state, momentum, alpha = self.state[parameter], group["momentum"], group["alpha"]
         if not state:
-            state["step"] = counter(0.0)
+            state["step"] = counter(0.0, group, parameter)
             state["square_avg"] = zeros_like(parameter.detach())
             if momentum > 0:
                 state["momentum_buffer"] = zeros_like(parameter.detach())

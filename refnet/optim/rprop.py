@@ -71,7 +71,7 @@ class Rprop(PerParameter):
         check_capturable(parameter, group)
         state = self.state[parameter]
         if not state:
-            state["step"] = counter(0.0)
+            state["step"] = counter(0.0, group, parameter)
             state["prev"] = zeros_like(parameter.detach())
             state["step_size"] = full_like(parameter.grad.detach(), number(group["lr"]))
         theta, previous, size = parameter._array, state["prev"]._array, state["step_size"]._array
@@ -81,12 +81,13 @@ class Rprop(PerParameter):
         agreement = g.copy(order="K")
         _updates.multiply(agreement, previous)
         (etaminus, etaplus), (smallest, largest) = group["etas"], group["step_sizes"]
-        factor = parameter.device.xp.ones_like(agreement)
-        factor[agreement > 0] = etaplus
-        factor[agreement < 0] = etaminus
+        xp = parameter.device.xp
+        factor = xp.ones_like(agreement)
+        xp.copyto(factor, etaplus, where=agreement > 0)
+        xp.copyto(factor, etaminus, where=agreement < 0)
         _updates.multiply(size, factor)
         _updates.limit(size, low=smallest, high=largest)
-        g[agreement < 0] = 0
+        xp.copyto(g, 0, where=agreement < 0)
         previous[...] = g
         _updates.sign(g)
         _updates.add_product(theta, g, size, value=-1)

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from refnet._check import check
 from refnet._tape import wrap
+from refnet.optim import _by_kernel
 from refnet.optim._per_parameter import PerParameter
 from refnet.optim._updates import add, number, scale
 from refnet.optim.optimizer import Group, Params, check_implementation, check_lr, gradient_of, with_decay, written
@@ -76,6 +77,7 @@ class SGD(PerParameter):
         super().__init__(params, {**options, "foreach": foreach, "differentiable": differentiable, "fused": fused})
 
     def _update_all(self, parameters: list[Any], group: Group) -> None:
+        parameters = _by_kernel.sgd(parameters, group, self.state)
         momentum, maximize = group["momentum"], group["maximize"]
         decay, step = number(group["weight_decay"]), -number(group["lr"])
         for parameter in parameters:
