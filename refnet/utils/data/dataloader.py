@@ -20,6 +20,7 @@ import numpy
 
 from refnet._check import check
 from refnet.random import Generator
+from refnet.utils.data import _pin as pin
 from refnet.utils.data._fetch import IterableFetcher, MapFetcher
 from refnet.utils.data._worker import (
     Exhausted,
@@ -59,7 +60,8 @@ class DataLoader(Generic[T_co]):
         batch_sampler: the lists of indices; excludes `batch_size`, `shuffle`, `sampler` and `drop_last`.
         num_workers: threads that fetch batches ahead; 0 fetches in the calling thread.
         collate_fn: list of samples -> batch; `default_collate`, or unbatched `default_convert`.
-        pin_memory: accepted; host memory is never pinned, and a warning says so.
+        pin_memory: give the tensors of a batch in pinned memory, from which ``batch.to("cuda", non_blocking=True)``
+            copies while the host goes on; their memory is used again when the copy is done. A warning without a GPU.
         drop_last: leave out a last batch that is not full.
         timeout: seconds to wait for a batch from the workers; 0 for ever.
         worker_init_fn: called in every worker with its id before anything is fetched.
@@ -204,8 +206,9 @@ class DataLoader(Generic[T_co]):
     def make_fetcher(self) -> Callable[[Any], MapFetcher | IterableFetcher]:
         """A function from a dataset to its fetcher, which does not keep the loader alive."""
         kind = IterableFetcher if self._iterable else MapFetcher
+        collate_fn = pin.Pinning(self.collate_fn) if self.pin_memory and pin.is_possible() else self.collate_fn
         return functools.partial(
-            kind, batched=self.batch_sampler is not None, collate_fn=self.collate_fn, drop_last=self.drop_last
+            kind, batched=self.batch_sampler is not None, collate_fn=collate_fn, drop_last=self.drop_last
         )
 
     def check_worker_number_rationality(self) -> None:
@@ -301,8 +304,8 @@ class _Iterator:
             lambda: f"timeout needs num_workers > 0: got timeout={loader.timeout} with num_workers=0",
             AssertionError,
         )
-        if loader.pin_memory:
-            warnings.warn("'pin_memory' argument is set as true, but refnet does not pin host memory.", stacklevel=3)
+        if loader.pin_memory and not pin.is_possible():
+            warnings.warn(pin.NO_GPU, stacklevel=3)
         self._dataset = loader.dataset
         self._iterable = loader._iterable
         self._index_sampler = loader.index_sampler

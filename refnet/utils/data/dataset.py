@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from refnet._check import check
-from refnet.random import randperm
+from refnet.utils.data.sampler import permutation
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -271,7 +271,7 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Any = 
         ),
         ValueError,
     )
-    order = randperm(len(dataset), generator=generator).tolist()
+    order = permutation(len(dataset), generator)
     ends = itertools.accumulate(counts)
     return [Subset(dataset, order[end - count : end]) for count, end in zip(counts, ends, strict=True)]
 

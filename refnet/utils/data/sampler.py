@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from refnet._check import check
 from refnet._dtype import float64, int64
+from refnet._tape import TensorBase
 from refnet.creation import as_tensor, empty
 from refnet.random import Generator, multinomial, randint, randperm
 
@@ -86,12 +87,13 @@ class RandomSampler(Sampler[int]):
         generator = private_generator() if self.generator is None else self.generator
         if self.replacement:
             for _ in range(self.num_samples // _BLOCK):
-                yield from randint(n, (_BLOCK,), generator=generator).tolist()
-            yield from randint(n, (self.num_samples % _BLOCK,), generator=generator).tolist()
+                yield from randint(n, (_BLOCK,), generator=generator, device=generator.device).tolist()
+            last = self.num_samples % _BLOCK
+            yield from randint(n, (last,), generator=generator, device=generator.device).tolist()
         else:
             for _ in range(self.num_samples // n):
-                yield from randperm(n, generator=generator).tolist()
-            yield from randperm(n, generator=generator).tolist()[: self.num_samples % n]
+                yield from permutation(n, generator)
+            yield from permutation(n, generator)[: self.num_samples % n]
 
     def __len__(self) -> int:
         return self.num_samples
@@ -107,7 +109,7 @@ class SubsetRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        for i in randperm(len(self.indices), generator=self.generator).tolist():
+        for i in permutation(len(self.indices), self.generator):
             yield self.indices[i]
 
     def __len__(self) -> int:
@@ -137,7 +139,8 @@ class WeightedRandomSampler(Sampler[int]):
     ) -> None:
         _check_positive("num_samples", num_samples)
         _check_bool("replacement", replacement)
-        self.weights = as_tensor(weights, dtype=float64)
+        where = weights.device if isinstance(weights, TensorBase) else _device_of(generator)
+        self.weights = as_tensor(weights, dtype=float64, device=where)
         check(
             self.weights.ndim == 1,
             lambda: f"weights should be a 1d sequence but given weights have shape {tuple(self.weights.shape)}",
@@ -184,8 +187,19 @@ class BatchSampler(Sampler[list[int]]):
 
 
 def draw_seed(generator: Generator | None) -> int:
-    """One int64 from `generator` (None: the default generator), as ``random_()`` fills it."""
-    return int(empty((), dtype=int64).random_(generator=generator).item())
+    """One int64 from `generator` (None: the CPU's default generator), as ``random_()`` fills it."""
+    return int(empty((), dtype=int64, device=_device_of(generator)).random_(generator=generator).item())
+
+
+def permutation(n: int, generator: Generator | None) -> list[int]:
+    """The numbers 0 to n - 1 in an order drawn from `generator` (None: the CPU's default generator)."""
+    order: list[int] = randperm(n, generator=generator, device=_device_of(generator)).tolist()
+    return order
+
+
+def _device_of(generator: Generator | None) -> Any:
+    """Where an order is drawn: on the CPU, also while tensors are made on a GPU; a GPU's generator draws there."""
+    return "cpu" if generator is None else generator.device
 
 
 def private_generator() -> Generator:
