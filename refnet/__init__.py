@@ -14,6 +14,7 @@ from builtins import int as _Int
 
 from refnet import autograd as autograd
 from refnet import backends as backends
+from refnet import cuda as cuda
 from refnet import datasets as datasets
 from refnet import func as func
 from refnet import linalg as linalg
@@ -27,6 +28,8 @@ from refnet import signal as signal
 from refnet import special as special
 from refnet import utils as utils
 from refnet._device import device as device
+from refnet._device import get_default_device as get_default_device
+from refnet._device import set_default_device as set_default_device
 from refnet._dtype import bfloat16 as bfloat16
 from refnet._dtype import bool_ as bool
 from refnet._dtype import can_cast as can_cast

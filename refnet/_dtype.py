@@ -13,6 +13,12 @@ import numpy
 
 from refnet._check import check
 
+check(
+    numpy.lib.NumpyVersion(numpy.__version__) >= "2.1.0",
+    lambda: f"refnet needs numpy 2.1 or newer; numpy {numpy.__version__} is installed",
+    ImportError,
+)
+
 
 class dtype:
     """An element type. There is one object of each, so they compare by identity.

@@ -116,19 +116,17 @@ def _roots(outputs: Sequence[Any], gradients: Sequence[Any]) -> list[tuple[Any, 
                 ),  # type: ignore[misc]
             )
             g = out.new_ones(out.shape)
-        else:
-            check(
-                g.shape == out.shape,
-                lambda position=position, g=g, out=out: (
-                    f"Mismatch in shape: grad_output[{position}] has a shape of {g.shape} "  # type: ignore[misc]
-                    f"and output[{position}] has a shape of {out.shape}."
-                ),
+        elif g._array.shape != out._array.shape:
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[{position}] has a shape of {g.shape} and output[{position}] has a shape of "
+                f"{out.shape}."
             )
-            check(
-                out.requires_grad,
-                lambda position=position: (
-                    f"element {position} of tensors does not require grad and does not have a grad_fn"
-                ),  # type: ignore[misc]
+        elif not out._requires_grad and not out.requires_grad:
+            raise RuntimeError(f"element {position} of tensors does not require grad and does not have a grad_fn")
+        elif g.device is not out.device:
+            raise RuntimeError(
+                f"invalid gradient at index {position} - expected device {out.device} but got {g.device}"
             )
-        roots.append((_tape.edge_of(out), g if g.dtype is out.dtype else g.to(out.dtype)))
+        same = g._array.dtype is out._array.dtype
+        roots.append((_tape.edge_of(out), g if same or g.dtype is out.dtype else g.to(out.dtype)))
     return roots

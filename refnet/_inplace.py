@@ -47,6 +47,8 @@ def update(self: Any, function: Callable[..., Any], *args: Any, **kwargs: Any) -
         _dtype.can_cast(result.dtype, self.dtype),
         lambda: f"{name}_(): result type {result.dtype} can't be cast to the desired output type {self.dtype}",
     )
+    if result.device is not self.device:
+        raise _tape.different_devices(name, [result.device, self.device])
     result = result.to(self.dtype)
     self._array[...] = result._array
     self._version_cell[0] += 1
@@ -63,6 +65,7 @@ def fill(self: Any, values: Any, name: str) -> Any:
     check_writable(self, name)
     recording = _tape.mode.grad and self.requires_grad
     past = _tape.edge_of(self) if recording else None
+    _ = self.device.xp  # of several GPUs, the write runs on this one
     if callable(values):
         values(self._array)
     else:

@@ -10,6 +10,7 @@ hence with `create_graph` they are recorded like any other computation, and grad
 """
 
 import contextvars
+import functools
 import heapq
 import inspect
 import itertools
@@ -30,6 +31,7 @@ class _Mode(threading.local):
 
     grad = True
     inference = False
+    kernels = True  # those for a GPU
 
     def __init__(self) -> None:
         self.variants: dict[Primitive, Callable[..., Any]] = {}
@@ -52,6 +54,21 @@ def is_inference_mode_enabled() -> bool:
     return mode.inference
 
 
+def takes_kernels(xp: Any) -> bool:
+    """Whether kernels for a GPU compute on arrays of the module `xp`, in this thread."""
+    return xp is not numpy and mode.kernels
+
+
+@contextmanager
+def array_forms() -> Iterator[None]:
+    """Compute everything by its array form inside a ``with`` block, in this thread, also on a GPU."""
+    before, mode.kernels = mode.kernels, False
+    try:
+        yield
+    finally:
+        mode.kernels = before
+
+
 # --- tensors as the tape sees them --------------------------------------------------------------------------------
 
 
@@ -71,6 +88,7 @@ class TensorBase:
     _hooks: "list[Hook] | None" = None  # of a leaf; a non-leaf's hooks are its node's
     _retain: "weakref.ref[Any] | None" = None
     _after_accumulate: "list[Hook] | None" = None
+    _made_for: "TensorBase | None" = None  # of a gradient that nobody else has: the leaf that it goes to
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -263,6 +281,15 @@ def rewrap(array: Any, node: Node, position: int | None = None) -> Any:
 # --- primitives ---------------------------------------------------------------------------------------------------
 
 
+def different_devices(name: str, devices: list[Any]) -> RuntimeError:
+    """torch's error for arguments of the function `name` that are on these devices."""
+    first, second, *_ = dict.fromkeys(devices)
+    return RuntimeError(
+        f"Expected all tensors to be on the same device, but found at least two devices, {first} and {second}! "
+        f"(when checking the arguments of {name.lstrip('_')})"
+    )
+
+
 class Primitive:
     """A forward on bare arrays, and one gradient rule per input, in Tensor algebra.
 
@@ -288,6 +315,8 @@ class Primitive:
         self.rules: dict[int, tuple[Callable[..., Any], tuple[str, ...], bool]] = {}
         self.kernels: dict[int, tuple[Callable[..., Any], tuple[str, ...]]] = {}
         self.joint: tuple[Callable[..., Any], tuple[str, ...]] | None = None
+        self.gpu: Callable[..., Any] | None = None
+        self.gpu_joint: tuple[Callable[..., Any], tuple[str, ...]] | None = None
         self._plans: dict[tuple[bool, ...], tuple[tuple[int, ...], tuple[int, ...], bool]] = {}
 
     def vjp(self, **rules: Callable[..., Any]) -> None:
@@ -313,6 +342,29 @@ class Primitive:
         """
         self.joint = kernel, self._needs_of(kernel)[1:]
         return kernel
+
+    def on_gpu(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
+        """Give the forward a second time, for arrays that are not numpy's: a kernel with the array form's arguments.
+
+        It is what "default" means there, and returns NotImplemented for what it does not handle, which the array form
+        then computes. ``using("array")`` computes everything by the array form.
+        """
+        self.gpu = kernel
+        self.variants["array"] = functools.partial(self.forward)
+        return kernel
+
+    def directly_on_gpu(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
+        """As `directly`, for arrays that are not numpy's; NotImplemented, again, for what it does not handle.
+
+        Every gradient is an array of its own, so that a leaf can keep it, which saves the launch of a copy.
+        """
+        self.gpu_joint = kernel, self._needs_of(kernel)[1:]
+        self.variants.setdefault("array", functools.partial(self.forward))
+        return kernel
+
+    def _takes_kernels(self) -> bool:
+        """Whether arrays that are not numpy's go to the kernels for a GPU: unless another variant was chosen."""
+        return mode.kernels and mode.variants.get(self, self.forward) is self.forward
 
     def _needs_of(self, kernel: Callable[..., Any]) -> tuple[str, ...]:
         return tuple(inspect.signature(kernel).parameters)[2:]
@@ -363,6 +415,10 @@ class Primitive:
 
     def compute(self, xp: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
         """Run the chosen variant on bare arrays; a 0-d result stays an array."""
+        if self.gpu is not None and xp is not numpy and self._takes_kernels():
+            result = mode.quiet.run(self.gpu, xp, *arrays, **params)
+            if result is not NotImplemented:
+                return result
         forward = mode.variants.get(self, self.forward) if mode.variants else self.forward
         result = mode.quiet.run(forward, xp, *arrays, **params)
         return result if isinstance(result, (xp.ndarray, tuple)) else xp.asarray(result)
@@ -383,13 +439,11 @@ class Primitive:
         return device
 
     def _settle_devices(self, inputs: tuple[Any, ...]) -> Any:
-        found = list(dict.fromkeys(x.device for x in inputs if isinstance(x, TensorBase)))
-        raise RuntimeError(
-            f"{self.__name__}(): expected all tensors to be on the same device, but found at least two devices, "
-            f"{found[0]} and {found[1]}!"
-        )
+        raise different_devices(self.__name__, [x.device for x in inputs if isinstance(x, TensorBase)])
 
     def _record(self, inputs: tuple[Any, ...], params: dict[str, Any], out: Any) -> None:
+        if len(inputs) == 1 and not inputs[0]._requires_grad and inputs[0]._base is None:  # the one input is a tensor
+            return
         edges: list[Any] = []
         for position, x in enumerate(inputs):
             concerned = isinstance(x, TensorBase) and (x._requires_grad or x._base is not None)
@@ -439,7 +493,7 @@ class Primitive:
 
     def pullback(self, node: Node, g: Any, edges: tuple[Any, ...]) -> list[Any]:
         """The gradient for each of the `edges` of `node` that is not None, given that of its result."""
-        if (self.kernels or self.joint) and not mode.grad:
+        if (self.kernels or self.joint or self.gpu_joint) and not mode.grad:
             found = self._pull_arrays(node, g, edges)
             if found is not None:
                 return found
@@ -469,11 +523,23 @@ class Primitive:
         if array.dtype.kind != "f" or array.itemsize < 4:
             return None  # half types round after every operation
         xp, saved = device.xp, node.saved
+        if self.gpu_joint is not None and xp is not numpy and self._takes_kernels():
+            kernel, needs = self.gpu_joint
+            wanted = tuple([edge is not None for edge in edges])
+            found = mode.quiet.run(kernel, xp, array, wanted, *[_bare(saved.get(n)) for n in needs])
+            if found is not NotImplemented:
+                shares = [wrap(x, device) if want else None for x, want in zip(found, wanted, strict=False)]
+                for share, edge in zip(shares, edges, strict=False) if node.posthooks is None else ():
+                    if share is not None and isinstance(edge, TensorBase):
+                        share._made_for = edge
+                return shares
         if self.joint is not None:
             kernel, needs = self.joint
             wanted = tuple([edge is not None for edge in edges])
             found = mode.quiet.run(kernel, xp, array, wanted, *[_bare(saved.get(n)) for n in needs])
             return [wrap(x, device) if want else None for x, want in zip(found, wanted, strict=False)]
+        if not self.kernels:
+            return None
         gradients: list[Any] = []
         for position, edge in enumerate(edges):
             if edge is None:
@@ -599,7 +665,11 @@ def run_backward(
             for tensor in accumulate:
                 if tensor._node is not None and captured[id(edge_of(tensor))] is not None:
                     _accumulate(tensor, captured[id(edge_of(tensor))], create_graph)
-    return [] if captures is None else [captured[id(edge_of(t))] for t in captures]
+    found = [] if captures is None else [captured[id(edge_of(t))] for t in captures]
+    for g in found:
+        if g is not None and g._made_for is not None:
+            g._made_for = None  # the caller has it now
+    return found
 
 
 FREED = (
@@ -695,7 +765,7 @@ def _accumulate(tensor: Any, g: Any, create_graph: bool) -> None:
     """Add to a leaf's `grad`: in place, as torch does, unless the sum itself is to be differentiated.
 
     The first gradient is copied, in the leaf's memory layout, because a rule may hand the same memory to several
-    inputs (the sum's rule does).
+    inputs (the sum's rule does); not so one that was made for this leaf.
     """
     if tensor._grad is None:
         tensor._grad = g if create_graph else _own(g, tensor)
@@ -708,9 +778,16 @@ def _accumulate(tensor: Any, g: Any, create_graph: bool) -> None:
 
 
 def _own(g: Any, tensor: Any) -> Any:
+    if g._made_for is tensor and tensor._hooks is None and g._array.strides == tensor._array.strides:
+        g._made_for = None
+        return g
     array = tensor.device.xp.empty_like(tensor._array)
     array[...] = g._array
     return wrap(array, tensor.device)
+
+
+def _age(node: Node) -> int:
+    return node.seq
 
 
 def _useful(roots: list[Any], targets: list[Any]) -> set[int]:
@@ -724,7 +801,11 @@ def _useful(roots: list[Any], targets: list[Any]) -> set[int]:
             if isinstance(edge, Node):
                 stack.extend(e for e in edge.edges if e is not None)
     useful = {id(t) for t in targets if t is not None}
-    for node in sorted((n for n in seen.values() if isinstance(n, Node)), key=lambda n: n.seq):
-        if any(id(e) in useful for e in node.edges if e is not None):
-            useful.add(id(node))
+    nodes = [edge for edge in seen.values() if isinstance(edge, Node)]
+    nodes.sort(key=_age)
+    for node in nodes:
+        for edge in node.edges:
+            if edge is not None and id(edge) in useful:
+                useful.add(id(node))
+                break
     return useful

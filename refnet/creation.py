@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy
 
-from refnet import _dtype, _tape
+from refnet import _dtype, _gpu, _tape
 from refnet._check import check
-from refnet._device import device as Device
-from refnet._device import to_numpy
+from refnet._device import cpu, empty_in_layout, moved, placed, to_numpy
 from refnet._memory_format import ORDER, contiguous_format, memory_format, preserve_format
 from refnet._ops._dims import sizes_of
 from refnet._ops.diagonal import triangle_positions
@@ -17,12 +16,15 @@ from refnet._ops.resize import span
 from refnet._tape import TensorBase
 from refnet.tensor import Tensor
 
-_default_device = Device("cpu")
-
 
 def _make(values: Any, device: Any, requires_grad: bool, out: Any = None) -> Any:
-    where = _default_device if device is None else Device(device)
-    made = _tape.wrap(values if where.xp is numpy else where.xp.asarray(values), where)
+    """A tensor of values that were computed on the host."""
+    where = placed(device if out is None else out.device)
+    return _made(values if where is cpu else moved(values, where), where, requires_grad, out)
+
+
+def _made(array: Any, where: Any, requires_grad: bool, out: Any = None) -> Any:
+    made = _tape.wrap(array, where)
     if out is not None:
         made = write_out(made, out, "out")
     return made.requires_grad_() if requires_grad else made
@@ -51,8 +53,15 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     >>> refnet.tensor(1.5).dtype
     refnet.float32
     """
-    if device is None and isinstance(data, TensorBase):
-        device = data.device
+    if _is_of_a_gpu(data):
+        data, device = Tensor(data), placed(device)
+    if isinstance(data, TensorBase):
+        where = data.device if device is None else placed(device)
+        if where is not cpu or data.device is not cpu:
+            made = data.detach().to(where, dtype)  # type: ignore[attr-defined]
+            made = made.clone(memory_format=contiguous_format) if made._array is data._array else made.contiguous()
+            return made.requires_grad_() if requires_grad else made
+        device = cpu
     values = _values(data, dtype)
     return _make(
         numpy.array(values, dtype=None if dtype is None else _type(dtype), order="C", copy=True),
@@ -121,8 +130,21 @@ def _ragged(data: Any) -> str:
     return f"too many dimensions: sequences and numbers are mixed at dim {depth}"
 
 
+def _is_of_a_gpu(data: Any) -> bool:
+    """Whether it is another library's array on a GPU."""
+    return not isinstance(data, TensorBase | numpy.ndarray | list | float | int) and hasattr(
+        data, "__cuda_array_interface__"
+    )
+
+
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
-    """`data` as a tensor, sharing its memory (and history) where type and device allow."""
+    """`data` as a tensor, sharing its memory (and history) where type and device allow.
+
+    An array of another library on a GPU (`__cuda_array_interface__`) stays there if `device` says so: the CPU is the
+    default, as for all data.
+    """
+    if _is_of_a_gpu(data):
+        data, device = Tensor(data), placed(device)
     if isinstance(data, TensorBase):
         return data.to(device=device, dtype=dtype)  # type: ignore[attr-defined]
     if isinstance(data, numpy.ndarray) and (dtype is None or data.dtype == dtype.numpy) and device is None:
@@ -162,9 +184,18 @@ def asarray(
     return made.requires_grad_(requires_grad) if requires_grad else made
 
 
+_DLPACK_CUDA = 2  # kDLCUDA, the memory of a GPU
+
+
 def from_dlpack(ext_tensor: Any) -> Any:
-    """A tensor over memory that another library lends through DLPack."""
-    return Tensor(numpy.from_dlpack(ext_tensor))
+    """A tensor over memory that another library lends through DLPack: of the host, or of a GPU.
+
+    Work that was queued on the memory of a GPU comes before what is queued on the current stream from now on.
+    """
+    kind, index = ext_tensor.__dlpack_device__()
+    if kind != _DLPACK_CUDA:
+        return Tensor(numpy.from_dlpack(ext_tensor))
+    return Tensor(placed(f"cuda:{index}").xp.from_dlpack(ext_tensor))
 
 
 # --- filled -------------------------------------------------------------------------------------------------------
@@ -189,7 +220,18 @@ def full(
     if isinstance(fill_value, TensorBase):
         fill_value = fill_value.item()  # type: ignore[attr-defined]
     kind = _type(dtype, _dtype.of_scalar(fill_value))
-    return _make(numpy.full(size, numpy.asarray(fill_value).astype(kind)), device, requires_grad, out)
+    value = numpy.asarray(fill_value).astype(kind)
+    return _filled("full", (size, value), kind, device, requires_grad, out)
+
+
+def _filled(how: str, arguments: tuple[Any, ...], kind: Any, device: Any, requires_grad: bool, out: Any) -> Any:
+    """What the function `how` of the array module makes, on the device itself: a tensor on a GPU is filled there."""
+    where = placed(device if out is None else out.device)
+    xp = where.xp
+    if where is not cpu:
+        _gpu.check_dtype(kind, xp)
+        arguments = tuple(x.item() if isinstance(x, numpy.ndarray) else x for x in arguments)
+    return _made(getattr(xp, how)(*arguments, dtype=kind), where, requires_grad, out)
 
 
 def _check_sizes(size: tuple[int, ...]) -> None:
@@ -201,14 +243,14 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     """Zeros: zeros(2, 3) or zeros((2, 3))."""
     shape = sizes_of(size, "zeros")
     _check_sizes(shape)
-    return _make(numpy.zeros(shape, _type(dtype)), device, requires_grad, out)
+    return _filled("zeros", (shape,), _type(dtype), device, requires_grad, out)
 
 
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, out: Any = None) -> Any:
     """Ones: ones(2, 3) or ones((2, 3))."""
     shape = sizes_of(size, "ones")
     _check_sizes(shape)
-    return _make(numpy.ones(shape, _type(dtype)), device, requires_grad, out)
+    return _filled("ones", (shape,), _type(dtype), device, requires_grad, out)
 
 
 def empty(
@@ -222,7 +264,7 @@ def empty(
     """A tensor whose values are whatever the memory held."""
     shape = sizes_of(size, "empty")
     _check_sizes(shape)
-    made = _make(numpy.empty(shape, _type(dtype)), device, requires_grad, out)
+    made = _filled("empty", (shape,), _type(dtype), device, requires_grad, out)
     return made if memory_format is contiguous_format else made.contiguous(memory_format=memory_format)
 
 
@@ -261,9 +303,13 @@ def _like(
     )
     kind = input._array.dtype if dtype is None else _type(dtype)
     order = ORDER[memory_format]
-    values = numpy.empty_like(to_numpy(input._array), dtype=kind, order="C" if order == "C" else "K")
+    where = input.device if device is None else placed(device)
+    if order == "C":
+        values = where.xp.empty(input._array.shape, kind)
+    else:
+        values = empty_in_layout(input._array, where, kind)
     values[...] = value
-    made = _make(values, input.device if device is None else device, requires_grad)
+    made = _made(values, where, requires_grad)
     return made if order != "channels_last" else made.contiguous(memory_format=memory_format)
 
 
@@ -303,7 +349,8 @@ def arange(
     if kind.kind in "iu":
         start, step = int(start), int(step)
     compute = "int64" if all(isinstance(v, int) for v in (start, end, step)) else "float64"
-    return _make((start + numpy.arange(count, dtype=compute) * step).astype(kind), device, requires_grad, out)
+    where = placed(device if out is None else out.device)
+    return _made((start + where.xp.arange(count, dtype=compute) * step).astype(kind), where, requires_grad, out)
 
 
 def linspace(
@@ -385,7 +432,7 @@ def eye(
     """The n x m matrix (square without m) with ones on the diagonal."""
     check(n >= 0, lambda: f"n must be greater or equal to 0, got {n}")
     check(m is None or m >= 0, lambda: f"m must be greater or equal to 0, got {m}")
-    return _make(numpy.eye(n, m, dtype=_type(dtype)), device, requires_grad, out)
+    return _filled("eye", (n, m), _type(dtype), device, requires_grad, out)
 
 
 def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:

@@ -375,7 +375,7 @@ def _place(array: Any, saved: str, map_location: Any) -> Any:
         return tensor.to(device(target))
     except RuntimeError as reason:
         raise RuntimeError(
-            f"load(): a tensor saved from device {saved!r} cannot go to {str(target)!r}: {reason}. "
+            f"load(): a tensor saved from device {saved!r} cannot go to {str(target)!r}: {str(reason).rstrip('.')}. "
             "map_location='cpu' loads everything into host memory"
         ) from reason
 

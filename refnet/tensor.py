@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Self
 
 import numpy
 
-from refnet import _dtype, _engine, _tape
+from refnet import _dtype, _engine, _gpu, _tape
 from refnet._check import check
-from refnet._device import Array, address, cpu, device, storage, to_numpy
+from refnet._device import Array, address, cpu, device, device_of_array, moved, placed, storage, to_numpy
 from refnet._inplace import fill, in_place, update
 from refnet._memory_format import NDIM, ORDER, contiguous_format, memory_format, preserve_format
 from refnet._ops import (
@@ -56,6 +56,7 @@ from refnet._ops import sort as sorting
 from refnet._ops import split as pieces
 from refnet._ops import unique as distinct
 from refnet._ops._dims import dim_of, infer_shape, sizes_of
+from refnet._ops.transfer import transfer
 from refnet._tape import RemovableHandle, TensorBase
 from refnet.random import functions as draws
 
@@ -168,8 +169,8 @@ class Tensor(TensorBase):
                 ),
                 TypeError,
             )
-            where = cpu if hasattr(data, "__array_interface__") else device("cuda")
-            array, cell = where.xp.asarray(data), [0]
+            array, cell = (numpy if hasattr(data, "__array_interface__") else device("cuda").xp).asarray(data), [0]
+            where = device_of_array(array)
             _dtype.from_numpy(array.dtype)
         made: Self = object.__new__(cls)
         made._array, made.device, made._version_cell = array, where, cell
@@ -341,6 +342,12 @@ class Tensor(TensorBase):
             )
             check(value is not self, lambda: "can't assign Variable as its own grad")
             check(
+                value.device is self.device,
+                lambda: (
+                    f"assigned grad has data located on a different device: got {value.device}, expected {self.device}"
+                ),
+            )
+            check(
                 value.dtype is self.dtype,
                 lambda: f"assigned grad has data of a different type: got {value.dtype}, expected {self.dtype}",
             )
@@ -476,26 +483,51 @@ class Tensor(TensorBase):
             lambda: "Can't export tensors that require gradient, use tensor.detach()",
             BufferError,
         )
+        _ = self.device.xp  # of several GPUs, this one is to be current
         return self._array.__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> Any:
         return self._array.__dlpack_device__()
 
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """How other libraries find the memory of a tensor on a GPU."""
+        check(
+            self.is_cuda,
+            lambda: (
+                f"Can't get __cuda_array_interface__ on non-CUDA tensor type: refnet.{self.dtype.name} If CUDA data is "
+                "required use tensor.cuda() to copy tensor to device memory."
+            ),
+            AttributeError,
+        )
+        check(
+            not self.requires_grad,
+            lambda: (
+                "Can't get __cuda_array_interface__ on Variable that requires grad. If gradients aren't required, use "
+                "var.detach() to get Variable that doesn't require grad."
+            ),
+        )
+        found: dict[str, Any] = self._array.__cuda_array_interface__
+        return found
+
     def to(self, *args: Any, **kwargs: Any) -> Any:
         """to(dtype), to(device), to(device, dtype), to(other): converted, or self where nothing changes.
 
-        Keywords: device, dtype, non_blocking, copy, memory_format.
+        Keywords: device, dtype, non_blocking, copy, memory_format. To a GPU the copy is queued on the current stream,
+        and the host may go on writing to self. From a GPU the host waits for it. With `non_blocking` it does not: a
+        pinned tensor is read by the GPU later (leave it as it is until the stream came by), and what comes from a GPU
+        arrives in pinned memory, where it is valid after a synchronisation.
         """
-        where, dtype, copy, layout = _parse_to(args, kwargs)
+        where, dtype, copy, layout, non_blocking = _parse_to(args, kwargs)
         where = self.device if where is None else where
         dtype = self.dtype if dtype is None else dtype
         same_layout = layout is preserve_format or self.is_contiguous(layout)
         if where is self.device and dtype is self.dtype and same_layout and not copy:
             return self
-        check(
-            where.type == self.device.type,
-            lambda: f"to(): no transfer from {self.device} to {where} in this version",
-        )
+        if where is not self.device:
+            return transfer(self, where=where, non_blocking=non_blocking).to(dtype, memory_format=layout)
+        if where.type == "cuda":
+            _gpu.check_dtype(dtype.numpy, where.xp)
         return shapes.copy(self, order=ORDER[layout], dtype=None if dtype is self.dtype else dtype.numpy)
 
     def type(self, dtype: Any = None) -> Any:
@@ -558,13 +590,40 @@ class Tensor(TensorBase):
         """As bool: whether not 0."""
         return self.to(_dtype.bool_, memory_format=memory_format)
 
-    def cpu(self) -> Any:
+    def cpu(self, memory_format: memory_format = preserve_format) -> Any:
         """On the CPU."""
-        return self.to(cpu)
+        return self.to(cpu, memory_format=memory_format)
 
-    def cuda(self, device_: Any = None) -> Any:
-        """On a GPU."""
-        return self.to(device("cuda") if device_ is None else device(device_))
+    def cuda(
+        self,
+        device: Any = None,
+        non_blocking: builtins.bool = False,
+        memory_format: memory_format = preserve_format,
+    ) -> Any:
+        """On a GPU: the current one, or the given index or device."""
+        where = placed("cuda" if device is None else f"cuda:{device}" if type(device) is builtins.int else device)
+        check(where.type == "cuda", lambda: "Invalid device, must be cuda device")
+        return self.to(where, non_blocking=non_blocking, memory_format=memory_format)
+
+    def pin_memory(self, device: Any = None) -> Any:
+        """A copy in pinned host memory, which a GPU reads without staging; self if it is there already."""
+        check(
+            self.device.type == "cpu",
+            lambda: f"cannot pin 'refnet.cuda.{type(self).__name__}' only dense CPU tensors can be pinned",
+        )
+        return self if self.is_pinned() else _tape.wrap(_gpu.pin(self._array), cpu)
+
+    def is_pinned(self, device: Any = None) -> builtins.bool:
+        """Whether it is in pinned host memory."""
+        return self.device.type == "cpu" and _gpu.is_pinned(self._array)
+
+    def record_stream(self, stream: Any) -> None:
+        """Say that `stream` uses this memory too: when freed, it is used again only after what is queued there.
+
+        For a tensor that was made on another stream. Call it before taking views: those taken earlier do not know.
+        """
+        check(self.is_cuda, lambda: f"record_stream expects a tensor on a GPU, got one on {self.device}")
+        self._array = _gpu.record_stream(self._array, stream.native)
 
     def contiguous(self, memory_format: memory_format = contiguous_format) -> Any:
         """self if its memory is in that format, else a copy that is."""
@@ -588,8 +647,8 @@ class Tensor(TensorBase):
         """A tensor of the given size filled with a value, of this dtype and device unless told otherwise."""
         like = self._array.dtype if dtype is None else dtype.numpy
         size = sizes_of((size,), "new_full") if isinstance(size, tuple | list) else (size,)
-        made = _tape.wrap(self.device.xp.full(size, fill_value, like), self.device)
-        return made.requires_grad_(requires_grad)
+        where = self.device if device is None else placed(device)
+        return _tape.wrap(where.xp.full(size, fill_value, like), where).requires_grad_(requires_grad)
 
     def new_zeros(self, *size: Any, **options: Any) -> Any:
         """Zeros of the given size, of this dtype and device."""
@@ -612,8 +671,13 @@ class Tensor(TensorBase):
     ) -> Any:
         """`data` copied into a tensor of this dtype unless told otherwise."""
         like = self._array.dtype if dtype is None else dtype.numpy
-        values = data._array if isinstance(data, TensorBase) else numpy.asarray(data)
-        return _tape.wrap(self.device.xp.array(values, dtype=like), self.device).requires_grad_(requires_grad)
+        where = self.device if device is None else placed(device)
+        array = data._array if isinstance(data, TensorBase) else numpy.asarray(data)
+        if array.dtype is not like or device_of_array(array) is where:
+            array = array.astype(like)  # a copy
+        return _tape.wrap(array if device_of_array(array) is where else moved(array, where), where).requires_grad_(
+            requires_grad
+        )
 
     # --- elements -------------------------------------------------------------------------------------------------
 
@@ -688,7 +752,7 @@ class Tensor(TensorBase):
         made = object.__new__(type(self))
         memo[id(self)] = made
         made.__dict__.update({k: v for k, v in self.__dict__.items() if k in ("name", "device", "_requires_grad")})
-        made._array = self._array.copy(order="K")
+        made._array = self.device.xp.array(self._array, order="K")
         made._version_cell = [0]
         if self._grad is not None:
             made._grad = self._grad.__deepcopy__(memo)
@@ -1045,6 +1109,8 @@ class Tensor(TensorBase):
         """Write the values of `src`, broadcast and converted, into self; gradients go to `src`."""
         if not isinstance(src, TensorBase):
             src = self.new_tensor(src)
+        if src.device is not self.device:
+            src = src.to(self.device, non_blocking=non_blocking)
         update(self, positions.overwrite, src)
         return self
 
@@ -1088,20 +1154,20 @@ def _restride(self: Any, seen: Any) -> Any:
 
 def _rebuild(kind: Any, array: Any, where: str, requires_grad: bool) -> Any:
     made = object.__new__(kind)
-    made._array = device(where).xp.asarray(array)
-    made.device, made._version_cell, made._requires_grad = device(where), [0], requires_grad
+    made.device, made._version_cell, made._requires_grad = placed(where), [0], requires_grad
+    made._array = array if made.device is cpu else moved(array, made.device)
     return made
 
 
-def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool, memory_format]:
-    """The overloads of `Tensor.to`: device, dtype, whether to copy, memory format."""
+def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool, memory_format, bool]:
+    """The overloads of `Tensor.to`: device, dtype, whether to copy, memory format, whether not to wait."""
     where, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
     other = kwargs.pop("other", None)
     flags = []
     for arg in args:
         if isinstance(arg, _dtype.dtype):
             dtype = arg
-        elif isinstance(arg, str | device):
+        elif isinstance(arg, str | device) or type(arg) is int:
             where = arg
         elif isinstance(arg, TensorBase):
             other = arg
@@ -1112,12 +1178,12 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, 
     if other is not None:
         where, dtype = other.device, other.dtype
     copy = kwargs.pop("copy", flags[1] if len(flags) > 1 else False)
-    kwargs.pop("non_blocking", None)
+    non_blocking = kwargs.pop("non_blocking", bool(flags and flags[0]))
     layout = kwargs.pop("memory_format", None) or preserve_format
     check(not kwargs, lambda: f"to() got an unexpected keyword argument {next(iter(kwargs))!r}", TypeError)
     if dtype is not None:
         _dtype.check_dtype(dtype, "to")
-    return (None if where is None else device(where)), dtype, copy, layout
+    return (None if where is None else placed(where)), dtype, copy, layout, non_blocking
 
 
 _tape.tensor_class(Tensor)

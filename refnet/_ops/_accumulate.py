@@ -2,10 +2,13 @@
 
 Adding n float32 numbers one after the other loses up to n ulp; adding in a tree loses log n. numpy adds in a tree
 along the innermost dimension in memory only, so the other dimensions are folded here: an axis of n rows becomes
-8 slabs of n / 8 rows, which are added slab by slab, and so on (torch's cascade adds in runs of 16 and more).
+8 slabs of n / 8 rows, which are added slab by slab, and so on (torch's cascade adds in runs of 16 and more). On a GPU
+float32 numbers are added in float64, in one launch and one for the rounding, where folding would take one for each slab.
 """
 
 from typing import Any
+
+import numpy
 
 Array = Any
 
@@ -15,6 +18,8 @@ _RUN = 16  # this many terms are added one after the other, as in torch's cascad
 
 def tree_sum(xp: Any, x: Array, axes: tuple[int, ...]) -> Array:
     """The sum over `axes`, which stay with size 1."""
+    if xp is not numpy and axes and x.dtype != "float64":
+        return _sum_on_gpu(xp, x, axes)
     if axes == (x.ndim - 1,) and x.flags.c_contiguous:
         return xp.add.reduce(x, axis=-1, keepdims=True)
     if len(axes) == 1 and x.shape[axes[0]] <= _RUN and x.strides[axes[0]] >= x.itemsize:
@@ -25,6 +30,12 @@ def tree_sum(xp: Any, x: Array, axes: tuple[int, ...]) -> Array:
         if total.shape[axis] != 1:
             total = _fold(xp.add, total, axis)
     return x.copy() if total is x else total
+
+
+def _sum_on_gpu(xp: Any, x: Array, axes: tuple[int, ...]) -> Array:
+    if x.dtype != "float32":
+        return xp.sum(x, axis=axes, keepdims=True)
+    return xp.sum(x, axis=axes, keepdims=True, dtype="float64").astype("float32")
 
 
 def row_products(xp: Any, x: Array, y: Array, out: Array = None) -> Array:
@@ -39,6 +50,8 @@ def row_products(xp: Any, x: Array, y: Array, out: Array = None) -> Array:
 
 def tree_product(xp: Any, x: Array, axes: tuple[int, ...]) -> Array:
     """The product over `axes`, which stay with size 1."""
+    if xp is not numpy and axes:
+        return xp.prod(x, axis=axes, keepdims=True)
     for axis in axes:
         x = _fold(xp.multiply, x, axis)
     return x

@@ -8,7 +8,7 @@ import numpy
 from refnet import _dtype
 from refnet._check import check
 from refnet._ops._pointwise import write_out
-from refnet._tape import TensorBase
+from refnet._tape import TensorBase, different_devices
 
 
 class _Missing:
@@ -49,6 +49,13 @@ def expect_tensor(value: Any, name: str, argument: str = "input", position: int 
         lambda: f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {type(value).__name__}",
         TypeError,
     )
+
+
+def expect_one_device(name: str, first: TensorBase, *others: Any) -> None:
+    """Raise torch's RuntimeError for a tensor among the others (None: left out) on another device than the first."""
+    for other in others:
+        if isinstance(other, TensorBase) and other.device is not first.device:
+            raise different_devices(name, [first.device, other.device])
 
 
 def number(value: Any, name: str, argument: str, position: int) -> Any:

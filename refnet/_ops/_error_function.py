@@ -1,11 +1,9 @@
-"""The error function and its complement on float64 arrays, to about one and two units in the last place; the normal
-distribution function, also on float32 arrays.
+"""The error function and its complement on float64 arrays, to about one and two units in the last place.
 
 Five intervals of |x|, each with a rational approximation. The divisions and coefficients are those that K. C. Ng found
 for Sun's FDLIBM (1993), which most C libraries use; its documentation derives them.
 """
 
-import math
 from typing import Any
 
 Array = Any
@@ -96,39 +94,3 @@ def erfc(xp: Any, x: Array) -> Array:
     at_one = xp.where(x < 0, 1 + (_AT_ONE + one), (1 - _AT_ONE) - one)
     beyond = xp.where(x < 0, 2 - tail, tail)
     return xp.where(y < _NEAR, xp.where(x < 0.25, left, right), xp.where(y < _ONE, at_one, beyond))
-
-
-# --- the normal distribution ------------------------------------------------------------------------------------------
-
-# 1 - P(t) = e^(-t^2 / 2) u (c_0 + c_1 u + ...), u = 1 / (1 + 0.26 t), 0 <= t <= 16: off by a factor of 1 +- 4e-8. Least
-# squares on a Chebyshev grid in u, weights raised where the error is largest until it is level (Lawson's method).
-_MILLS_SCALE = 0.26
-_MILLS = (
-    0.10375178, 0.10314108, 0.10213982, 0.05452592, 0.15268613, -0.13891088, 0.24089662, -0.14766655, 0.02943606,
-)  # fmt: skip
-_MILLS_LAST = 16.0  # e^(-t^2 / 2) is 0 in float32 from 14.5 on
-
-
-def normal_distribution(xp: Any, x: Array) -> tuple[Array, Array]:
-    """P(x) and e^(-x^2 / 2) for an array of float64 or float32, both tails to full relative accuracy."""
-    if x.dtype != "float32":
-        return 0.5 * erfc(xp, x * -math.sqrt(0.5)), xp.exp(x * x * -0.5)
-    if x.ndim == 0:
-        below, density = normal_distribution(xp, x[None])
-        return below[0], density[0]
-    kind = x.dtype.type
-    t = xp.abs(x)
-    xp.minimum(t, kind(_MILLS_LAST), out=t)
-    u = t * kind(_MILLS_SCALE)
-    u += kind(1)
-    xp.reciprocal(u, out=u)
-    tail = u * kind(_MILLS[-1])
-    for c in _MILLS[-2::-1]:
-        tail += kind(c)
-        tail *= u
-    t *= t
-    t *= kind(-0.5)
-    density = xp.exp(t, out=t)
-    tail *= density
-    below = xp.subtract(x >= 0, tail, out=u)  # 1 - tail, or, to be turned round, -tail
-    return xp.abs(below, out=below), density

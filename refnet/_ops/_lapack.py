@@ -4,6 +4,7 @@ Arrays are (..., m, n). numpy (or cupy) has routines for whole stacks; what it l
 LAPACK reports through `info`, 0 for success: torch's errors say which matrix failed, and where.
 """
 
+import warnings
 from collections import namedtuple
 from importlib import import_module
 from typing import Any
@@ -12,7 +13,10 @@ import numpy
 
 from refnet import _dtype
 from refnet._check import check
+from refnet._device import to_numpy
 from refnet._ops._args import expect_tensor, type_name
+from refnet._ops._arrays import errors_raised, solve
+from refnet._tape import wrap
 
 Array = Any
 
@@ -101,6 +105,11 @@ def column_major(xp: Any, a: Array) -> Array:
     return xp.ascontiguousarray(a.swapaxes(-1, -2)).swapaxes(-1, -2)
 
 
+def identity(like: Any, rows: int, columns: int | None = None) -> Any:
+    """The identity matrix of this size as a tensor of the type of `like`, beside it."""
+    return wrap(like.device.xp.eye(rows, columns, dtype=like.dtype.numpy), like.device)
+
+
 def _routine(family: str, name: str, a: Array) -> Any:
     """A routine of scipy's LAPACK or BLAS for the type of `a`."""
     if family == "lapack":
@@ -125,12 +134,15 @@ def factor_lu(xp: Any, a: Array) -> tuple[Array, Array, Array]:
         return packed, pivots, info
     for index in numpy.ndindex(*batch):
         if xp is numpy:
-            lu, swaps, failed = _routine("lapack", "getrf", a)(a[index])
+            packed[index], swaps, info[index] = _routine("lapack", "getrf", a)(a[index])
         else:
-            lu, swaps = import_module("cupyx.scipy.linalg").lu_factor(a[index], check_finite=False)
-            zero = xp.flatnonzero(xp.diagonal(lu) == 0)
-            failed = int(zero[0]) + 1 if len(zero) else 0
-        packed[index], pivots[index], info[index] = lu, swaps + 1, failed
+            factor = import_module("cupyx.scipy.linalg").lu_factor
+            with warnings.catch_warnings(action="ignore"):  # of singular matrices: `info` says so
+                packed[index], swaps = factor(a[index], check_finite=False)
+        pivots[index] = swaps + 1
+    if xp is not numpy:
+        zero = xp.diagonal(packed, axis1=-2, axis2=-1) == 0
+        info = xp.where(zero.any(-1), xp.argmax(zero, -1) + 1, 0).astype(xp.int32)
     return packed, pivots, info
 
 
@@ -159,8 +171,12 @@ def factor_cholesky(xp: Any, a: Array, *, upper: bool) -> tuple[Array, Array]:
     info = xp.zeros(a.shape[:-2], xp.int32)
     lower = a.swapaxes(-1, -2) if upper else a
     try:
-        factor = xp.linalg.cholesky(lower)
+        with errors_raised(xp):
+            factor = xp.linalg.cholesky(lower)
     except numpy.linalg.LinAlgError:
+        if xp is not numpy:  # to find out which matrix failed, and where, the host does them again
+            found = factor_cholesky(numpy, to_numpy(a), upper=upper)
+            return column_major(xp, xp.asarray(found[0])), xp.asarray(found[1])
         factor = xp.tril(lower)
         for index in numpy.ndindex(*a.shape[:-2]):
             factor[index], info[index] = _routine("lapack", "potrf", a)(lower[index], lower=True, clean=True)
@@ -174,11 +190,12 @@ def solve_general(xp: Any, a: Array, b: Array) -> tuple[Array, Array]:
     """
     info = xp.zeros(a.shape[:-2], xp.int32)
     try:
-        return column_major(xp, xp.linalg.solve(a, b)), info
+        return column_major(xp, solve(xp, a, b)), info
     except numpy.linalg.LinAlgError:
         info = factor_lu(xp, a)[2]
         regular = xp.where((info == 0)[..., None, None], a, xp.eye(a.shape[-1], dtype=a.dtype))
-        x = xp.where((info == 0)[..., None, None], xp.linalg.solve(regular, b), xp.nan).astype(a.dtype, copy=False)
+        solution = solve(xp, regular, b, regular=True)
+        x = xp.where((info == 0)[..., None, None], solution, xp.nan).astype(a.dtype, copy=False)
         return column_major(xp, x), info
 
 
@@ -186,6 +203,7 @@ def invert(xp: Any, a: Array) -> tuple[Array, Array]:
     """The inverses, and per matrix the first zero pivot (or 0). Where there is one, the inverse is nan."""
     info = xp.zeros(a.shape[:-2], xp.int32)
     try:
-        return column_major(xp, xp.linalg.inv(a)), info
+        with errors_raised(xp):
+            return column_major(xp, xp.linalg.inv(a)), info
     except numpy.linalg.LinAlgError:
         return solve_general(xp, a, xp.broadcast_to(xp.eye(a.shape[-1], dtype=a.dtype), a.shape))

@@ -15,7 +15,8 @@ import numpy
 
 from refnet import _dtype
 from refnet._check import check
-from refnet._tape import Primitive, TensorBase, mode
+from refnet._ops.transfer import with_numbers_moved
+from refnet._tape import Primitive, TensorBase, different_devices, mode
 from refnet._threads import share
 from refnet._workspace import empty
 
@@ -29,6 +30,11 @@ class Pointwise(Primitive):
     """
 
     tensors: tuple[int, ...] = ()  # the operands that may not be numbers, as torch has it
+    keeps_floats = True  # float32 and float64 are computed in as they are
+
+    def __init_subclass__(cls) -> None:
+        if "keeps_floats" not in vars(cls) and vars(cls).keys() & {"run", "result_type"}:
+            cls.keeps_floats = False
 
     def __call__(self, *inputs: Any, **params: Any) -> Any:
         if params:
@@ -40,9 +46,19 @@ class Pointwise(Primitive):
             raise TypeError(f"{self.__name__}() takes {len(self.inputs)} operands but {len(inputs)} were given")
         if self.tensors:
             self.expect_tensors(inputs)
-        return super().__call__(*inputs, **params)
+        try:
+            return super().__call__(*inputs, **params)
+        except RuntimeError:
+            together = with_numbers_moved(inputs)
+            if together is None:
+                raise
+        return super().__call__(*together, **params)
 
     def run(self, xp: Any, inputs: tuple[Any, ...], params: dict[str, Any]) -> Array:
+        if len(inputs) == 1 and self.keeps_floats and isinstance(inputs[0], TensorBase):
+            array = inputs[0]._array
+            if array.dtype in _WIDE:  # nothing to promote, nothing to agree on
+                return self.compute(xp, [array], params)
         result = self.result_type(inputs)
         compute = result if result in _WIDE else _dtype.opmath(result)
         arrays = []
@@ -122,41 +138,97 @@ def by_blocks(xp: Any, function: Any, x: Array, *others: Array) -> Array:
     return into_blocks(xp, write, x, *others)
 
 
-def into_blocks(xp: Any, write: Any, x: Array, *others: Array) -> Array:
-    """The same for ``write(out, x, ...)``, of arrays that are known to be large and to lie alike."""
+def written(xp: Any, write: Any, x: Array, *others: Array) -> Array:
+    """The array that ``write(xp, out, x, ...)`` fills: by blocks as `by_blocks`, but each step writes into `out` itself."""
+    if _in_blocks(x, *others):
+        return into_blocks(xp, functools.partial(write, xp), x, *others)
+    if x.flags.c_contiguous:
+        out = xp.empty(x.shape, x.dtype)
+    else:
+        out = xp.empty_like(x, order="C" if 0 in x.strides else "K")  # what is expanded becomes row-major, as in torch
+    write(xp, out, x, *others)
+    return out
+
+
+def into_blocks(xp: Any, write: Any, x: Array, *others: Array, rows: int = 0) -> Array:
+    """The same for ``write(out, x, ...)``, of arrays that are known to lie alike, row by row.
+
+    With `rows` it is ``write(out, x, ..., spare)``, and spare so many rows as long as the block, to be written over.
+    """
     out = empty(xp, x.shape, x.dtype)
     flat = [a.reshape(-1) for a in (out, x, *others)]
 
     def work(block: int) -> None:
-        write(*(a[block * _BLOCK : (block + 1) * _BLOCK] for a in flat))
+        parts = [a[block * _BLOCK : (block + 1) * _BLOCK] for a in flat]
+        if rows:
+            parts.append(empty(xp, (rows, len(parts[0])), x.dtype))
+        write(*parts)
 
-    share(work, -(-x.size // _BLOCK), worth=16)
+    if 0 < x.size <= _BLOCK:
+        work(0)
+    else:
+        share(work, -(-x.size // _BLOCK), worth=8)
     return out
 
 
 def _in_blocks(x: Array, *others: Array) -> bool:
-    """Whether blocks are worth it, and possible: arrays of one shape and type, row by row in memory."""
+    """Whether blocks are worth it, on a CPU, and possible: arrays of one shape and type, row by row in memory."""
     small = x.size < 2 * _BLOCK
-    return not small and all(a.shape == x.shape and a.dtype == x.dtype and a.flags.c_contiguous for a in (x, *others))
+    return (
+        not small
+        and isinstance(x, numpy.ndarray)
+        and all(a.shape == x.shape and a.dtype == x.dtype and a.flags.c_contiguous for a in (x, *others))
+    )
+
+
+@functools.cache
+def constant(xp: Any, value: float, dtype: Any) -> Array:
+    """A number as an array of no dimensions, which numpy takes sooner than a number of Python's."""
+    return xp.asarray(value, dtype)
+
+
+def vectorized(name: str) -> bool:
+    """Whether numpy has the function for float32 in vector instructions of this processor, or element by element."""
+    try:
+        found = numpy.lib.introspect.opt_func_info(func_name=f"^{name}$", signature="float32")
+        return "baseline" not in found[name]["ff"]["current"]
+    except (AttributeError, KeyError):  # an older numpy, or one that was built without
+        return False
+
+
+@functools.cache
+def zeros(xp: Any, dtype: Any) -> Array:
+    """As many zeros as a block has elements: numpy's maximum is three times as fast against an array as against a number."""
+    found = xp.zeros(2 * _BLOCK, dtype)
+    if xp is numpy:
+        found.flags.writeable = False
+    return found
 
 
 def rectified(xp: Any, x: Array) -> Array:
     """max(x, 0), nan kept, and -0: of equal operands maximum takes the second."""
+    if x.size < 2 * _BLOCK and x.flags.c_contiguous:
+        return xp.maximum(zeros(xp, x.dtype)[: x.size].reshape(x.shape), x)
     if not _in_blocks(x):
         return xp.maximum(x.dtype.type(0), x)
-    zeros = xp.zeros(_BLOCK, x.dtype)  # numpy is three times as fast against an array of zeros as against one
-    return into_blocks(xp, lambda out, x: xp.maximum(zeros[: x.size], x, out=out), x)
+    return into_blocks(xp, lambda out, x: xp.maximum(zeros(xp, x.dtype)[: x.size], x, out=out), x)
 
 
-def zeroed(xp: Any, x: Array, where: Array) -> Array:
-    """x, 0 where `where` holds: an "and" of bits takes less than half the time of a choice."""
+def zeroed(xp: Any, out: Array, x: Array, where: Array) -> None:
+    """out <- x, 0 where `where` holds: an "and" of bits takes less than half the time of a choice."""
     if x.dtype.kind != "f":
-        return xp.where(where, x.dtype.type(0), x)
-    bits = f"uint{8 * x.itemsize}"
-    kept = where.view("uint8").astype(bits)
-    kept -= kept.dtype.type(1)  # all bits where x stays
-    kept &= x.view(bits)
-    return kept.view(x.dtype)
+        xp.copyto(out, xp.where(where, x.dtype.type(0), x))
+        return
+    kept = where.view(_BYTE)
+    xp.subtract(kept, constant(xp, 1, _BYTE), out=kept)  # all bits where x stays
+    bits = _BITS[x.itemsize]
+    mask = out.view(bits)
+    mask[...] = kept
+    xp.bitwise_and(mask, x.view(bits), out=mask)
+
+
+_BYTE = numpy.dtype("int8")
+_BITS = {size: numpy.dtype(f"int{8 * size}") for size in (2, 4, 8)}
 
 
 def rounded_once(rule: Callable[..., Any]) -> Callable[..., Any]:
@@ -172,7 +244,7 @@ def rounded_once(rule: Callable[..., Any]) -> Callable[..., Any]:
     return wide
 
 
-_BLOCK = 1 << 15  # elements
+_BLOCK = 1 << 16  # elements: few enough for the cache, and so many that calls cost little beside them
 _BOOL = numpy.dtype(bool)
 _WIDE = (numpy.dtype("float32"), numpy.dtype("float64"))  # computed in as they are
 _CATEGORY_OF_NUMBER = {bool: 0, int: 1, float: 2}
@@ -181,6 +253,8 @@ _CATEGORY_OF_KIND = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2}  # bfloat16 is of k
 
 class Floating(Pointwise):
     """An elementwise primitive whose result is floating: integers become the default dtype."""
+
+    keeps_floats = True
 
     def result_type(self, inputs: tuple[Any, ...]) -> Any:
         result = super().result_type(inputs)
@@ -193,6 +267,8 @@ class Comparison(Pointwise):
 
 class Bitwise(Pointwise):
     """An elementwise primitive on integers and bools only."""
+
+    keeps_floats = False
 
     def run(self, xp: Any, inputs: tuple[Any, ...], params: dict[str, Any]) -> Array:
         result = _dtype.from_numpy(self.result_type(inputs))
@@ -255,6 +331,8 @@ def write_out(result: Any, out: Any, name: str) -> Any:
         _dtype.can_cast(result.dtype, out.dtype),
         lambda: f"{name}(): result type {result.dtype} can't be cast to the desired output type {out.dtype}",
     )
+    if out.device is not result.device:
+        raise different_devices(name, [result.device, out.device])
     if out.shape != result.shape:
         check(
             out.numel() == 0,

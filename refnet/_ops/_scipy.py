@@ -7,12 +7,21 @@ longer than importing all of refnet.
 from importlib import import_module
 from typing import Any
 
+import numpy
+
+from refnet._device import to_numpy
+
 Array = Any
 
 
 def special(xp: Any) -> Any:
     """scipy.special for the arrays of `xp`."""
     return import_module("scipy.special") if xp.__name__ == "numpy" else import_module("cupyx.scipy.special")
+
+
+def airy(xp: Any, x: Array) -> Array:
+    """Ai(x). cupyx.scipy.special has no Airy functions, so scipy computes it on the host for the GPU, too."""
+    return xp.asarray(special(numpy).airy(to_numpy(x))[0])
 
 
 def widened(xp: Any, x: Any) -> Any:

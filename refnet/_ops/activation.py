@@ -3,15 +3,13 @@
 At a kink each has the gradient of torch: that of the branch the comparison in its rule chooses.
 """
 
-import math
 from typing import Any
 
 from refnet._check import check
-from refnet._ops._error_function import normal_distribution
-from refnet._ops._pointwise import Pointwise, by_blocks, rectified, rounded_once, zeroed
+from refnet._kernels.elementwise import elementwise, gradient, gradients
+from refnet._ops._pointwise import Pointwise, constant, rectified, rounded_once, written, zeroed
 from refnet._ops.exponential import exp, sigmoid, tanh
 from refnet._ops.piecewise import where
-from refnet._ops.special import ndtr
 
 Array = Any
 
@@ -23,8 +21,15 @@ def relu(xp: Any, x: Array) -> Array:
     return rectified(xp, x)
 
 
+def _relu_share(xp: Any, share: Array, g: Array, out: Array) -> None:
+    """share <- g, 0 where out <= 0"""
+    zeroed(xp, share, g, xp.less_equal(out, constant(xp, 0, out.dtype)))
+
+
 relu.vjp(x=lambda g, out: where(out <= 0, 0, g))
-relu.direct(x=lambda xp, g, out: by_blocks(xp, lambda g, out: zeroed(xp, g, out <= 0), g, out))
+relu.direct(x=lambda xp, g, out: written(xp, _relu_share, g, out))
+relu.on_gpu(lambda xp, x: elementwise(xp, "relu_forward", x))
+relu.directly_on_gpu(lambda xp, g, wanted, out: gradient(xp, "relu_backward", g, out))
 
 
 @Pointwise
@@ -34,6 +39,8 @@ def leaky_relu(xp: Any, x: Array, *, slope: float) -> Array:
 
 
 leaky_relu.vjp(x=lambda g, x, slope: where(x > 0, g, g * slope))
+leaky_relu.on_gpu(lambda xp, x, slope: elementwise(xp, "leaky_relu_forward", x, numbers=(slope,)))
+leaky_relu.directly_on_gpu(lambda xp, g, wanted, x, slope: gradient(xp, "leaky_relu_backward", g, x, numbers=(slope,)))
 
 
 @Pointwise
@@ -43,6 +50,10 @@ def hardtanh(xp: Any, x: Array, *, low: float, high: float) -> Array:
 
 
 hardtanh.vjp(x=lambda g, x, low, high: where((x > low) & (x < high), g, 0))
+hardtanh.on_gpu(lambda xp, x, low, high: elementwise(xp, "hardtanh_forward", x, numbers=(low, high)))
+hardtanh.directly_on_gpu(
+    lambda xp, g, wanted, x, low, high: gradient(xp, "hardtanh_backward", g, x, numbers=(low, high))
+)
 
 
 @Pointwise
@@ -52,6 +63,8 @@ def threshold(xp: Any, x: Array, *, limit: float, value: float) -> Array:
 
 
 threshold.vjp(x=lambda g, x, limit: where(x <= limit, 0, g))
+threshold.on_gpu(lambda xp, x, limit, value: elementwise(xp, "threshold_forward", x, numbers=(limit, value)))
+threshold.directly_on_gpu(lambda xp, g, wanted, x, limit: gradient(xp, "threshold_backward", g, x, numbers=(limit,)))
 
 
 @Pointwise
@@ -71,6 +84,14 @@ elu.vjp(
         )
     )
 )
+elu.on_gpu(
+    lambda xp, x, alpha, scale, input_scale: elementwise(xp, "elu_forward", x, numbers=(alpha, scale, input_scale))
+)
+elu.directly_on_gpu(
+    lambda xp, g, wanted, x, alpha, scale, input_scale: gradient(
+        xp, "elu_backward", g, x, numbers=(alpha, scale, input_scale)
+    )
+)
 
 
 @Pointwise
@@ -84,6 +105,8 @@ def logistic(xp: Any, x: Array) -> Array:
 
 
 logistic.vjp(x=rounded_once(lambda g, x, out: g * (out * logistic(-x))))
+logistic.on_gpu(lambda xp, x: elementwise(xp, "logistic_forward", x))
+logistic.directly_on_gpu(lambda xp, g, wanted, x: gradient(xp, "logistic_backward", g, x))
 
 
 @Pointwise
@@ -96,6 +119,16 @@ gated.vjp(
     x=rounded_once(lambda g, gate: g * logistic(gate)),
     gate=rounded_once(lambda g, x, gate: g * x * (logistic(gate) * logistic(-gate))),
 )
+gated.on_gpu(lambda xp, x, gate: elementwise(xp, "gated_forward", x, gate))
+
+
+@gated.directly_on_gpu
+def _gated_gradients(xp: Any, g: Array, wanted: tuple[bool, ...], x: Array, gate: Array) -> Any:
+    return gradients(
+        xp,
+        ("gated_backward_x", g, gate, ()) if wanted[0] else None,
+        ("gated_backward_gate", g, x, gate, ()) if wanted[1] else None,
+    )
 
 
 @Pointwise
@@ -106,6 +139,10 @@ def softplus(xp: Any, x: Array, *, beta: float, limit: float) -> Array:
 
 
 softplus.vjp(x=rounded_once(lambda g, x, beta, limit: where(x * beta > limit, g, g * logistic(x * beta))))
+softplus.on_gpu(lambda xp, x, beta, limit: elementwise(xp, "softplus_forward", x, numbers=(beta, limit)))
+softplus.directly_on_gpu(
+    lambda xp, g, wanted, x, beta, limit: gradient(xp, "softplus_backward", g, x, numbers=(beta, limit))
+)
 
 
 @Pointwise
@@ -116,6 +153,8 @@ def log_sigmoid(xp: Any, x: Array) -> Array:
 
 
 log_sigmoid.vjp(x=rounded_once(lambda g, x: g * logistic(-x)))
+log_sigmoid.on_gpu(lambda xp, x: elementwise(xp, "log_sigmoid_forward", x))
+log_sigmoid.directly_on_gpu(lambda xp, g, wanted, x: gradient(xp, "log_sigmoid_backward", g, x))
 
 
 @Pointwise
@@ -131,6 +170,8 @@ def _silu_rule(g: Any, x: Any) -> Any:
 
 
 silu.vjp(x=_silu_rule)
+silu.on_gpu(lambda xp, x: elementwise(xp, "silu_forward", x))
+silu.directly_on_gpu(lambda xp, g, wanted, x: gradient(xp, "silu_backward", g, x))
 
 
 @Pointwise
@@ -182,6 +223,8 @@ def hardsigmoid(xp: Any, x: Array) -> Array:
 
 
 hardsigmoid.vjp(x=rounded_once(lambda g, x: where((x > -3) & (x < 3), g * _SIXTH, 0)))
+hardsigmoid.on_gpu(lambda xp, x: elementwise(xp, "hardsigmoid_forward", x))
+hardsigmoid.directly_on_gpu(lambda xp, g, wanted, x: gradient(xp, "hardsigmoid_backward", g, x, numbers=(_SIXTH,)))
 
 
 @Pointwise
@@ -191,6 +234,8 @@ def hardswish(xp: Any, x: Array) -> Array:
 
 
 hardswish.vjp(x=rounded_once(lambda g, x: where(x <= -3, 0, where(x >= 3, g, g * (x / 3 + 0.5)))))
+hardswish.on_gpu(lambda xp, x: elementwise(xp, "hardswish_forward", x))
+hardswish.directly_on_gpu(lambda xp, g, wanted, x: gradient(xp, "hardswish_backward", g, x))
 
 
 @Pointwise
@@ -201,6 +246,8 @@ def hardshrink(xp: Any, x: Array, *, limit: float) -> Array:
 
 
 hardshrink.vjp(x=lambda g, x, limit: where((x < -limit) | (x > limit), g, 0))
+hardshrink.on_gpu(lambda xp, x, limit: elementwise(xp, "hardshrink_forward", x, numbers=(limit,)))
+hardshrink.directly_on_gpu(lambda xp, g, wanted, x, limit: gradient(xp, "hardshrink_backward", g, x, numbers=(limit,)))
 
 
 @Pointwise
@@ -211,50 +258,8 @@ def softshrink(xp: Any, x: Array, *, limit: float) -> Array:
 
 
 softshrink.vjp(x=lambda g, x, limit: where((x < -limit) | (x > limit), g, 0))
-
-
-@Pointwise
-def gelu(xp: Any, x: Array) -> Array:
-    """out = x P(x), P the normal distribution function        dL/dx = g (P(x) + x e^(-x^2 / 2) / sqrt(2 pi))"""
-    return by_blocks(xp, lambda x: x * normal_distribution(xp, x)[0], x)
-
-
-def _gelu_slope(xp: Any, g: Array, x: Array) -> Array:
-    below, density = normal_distribution(xp, x)
-    density *= x
-    density *= x.dtype.type(1 / math.sqrt(2 * math.pi))
-    density += below
-    density *= g
-    return density
-
-
-gelu.vjp(x=rounded_once(lambda g, x: g * (ndtr(x) + x * (exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))))))
-gelu.direct(x=lambda xp, g, x: by_blocks(xp, lambda g, x: _gelu_slope(xp, g, x), g, x))
-
-_TANH_SCALE, _CUBIC = math.sqrt(2 / math.pi), 0.044715  # of gelu_tanh
-
-
-@Pointwise
-def gelu_tanh(xp: Any, x: Array) -> Array:
-    """out = x (1 + tanh u) / 2 = x logistic(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3)
-
-    dL/dx = g (s + x s (1 - s) 2 u'), s = logistic(2 u)
-    """
-    kind = x.dtype.type
-    double = kind(2 * _TANH_SCALE) * (x + kind(_CUBIC) * x * x * x)
-    return x * logistic.forward(xp, double)
-
-
-@rounded_once
-def _gelu_tanh_rule(g: Any, x: Any) -> Any:
-    square = x * x
-    double = (x + x * square * _CUBIC) * (2 * _TANH_SCALE)
-    s = logistic(double)
-    slope = (square * (3 * _CUBIC) + 1) * (2 * _TANH_SCALE)
-    return g * (s + x * (s * logistic(-double)) * slope)
-
-
-gelu_tanh.vjp(x=_gelu_tanh_rule)
+softshrink.on_gpu(lambda xp, x, limit: elementwise(xp, "softshrink_forward", x, numbers=(limit,)))
+softshrink.directly_on_gpu(lambda xp, g, wanted, x, limit: gradient(xp, "softshrink_backward", g, x, numbers=(limit,)))
 
 
 @Pointwise
@@ -272,3 +277,5 @@ def _mish_rule(g: Any, x: Any) -> Any:
 
 
 mish.vjp(x=_mish_rule)
+mish.on_gpu(lambda xp, x: elementwise(xp, "mish_forward", x))
+mish.directly_on_gpu(lambda xp, g, wanted, x: gradient(xp, "mish_backward", g, x))

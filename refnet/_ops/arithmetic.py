@@ -7,6 +7,7 @@ import numpy
 
 from refnet import _dtype
 from refnet._check import check
+from refnet._device import on_host
 from refnet._ops._pointwise import Floating, Pointwise, maybe_out
 from refnet._ops.comparison import lt
 from refnet._ops.piecewise import trunc, where
@@ -110,7 +111,7 @@ def trunc_divide(xp: Any, x: Array, y: Array) -> Array:
 
 def _check_divisor(y: Array) -> None:
     integer = y.dtype.kind in "iu" if hasattr(y, "dtype") else isinstance(y, int)
-    check(not integer or numpy.all(y != 0), lambda: "ZeroDivisionError")
+    check(not integer or (hasattr(y, "dtype") and not on_host(y)) or numpy.all(y != 0), lambda: "ZeroDivisionError")
 
 
 floor_divide.vjp(x=lambda g: g.new_zeros(g.shape), y=lambda g: g.new_zeros(g.shape))

@@ -15,9 +15,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from refnet import _dtype
+from refnet._kernels import batch_norm as kernels
 from refnet._ops._accumulate import row_products
 from refnet._ops.reduce import var_mean
-from refnet._tape import Primitive, wrap
+from refnet._tape import Primitive, takes_kernels, wrap
 from refnet._threads import share
 from refnet._workspace import empty
 
@@ -173,6 +174,23 @@ def batch_norm_gradients(
         walk(combine)
         found[0] = deviation.reshape(x.shape)
     return found
+
+
+batch_norm.on_gpu(kernels.batch_norm)
+batch_norm.directly_on_gpu(kernels.batch_norm_gradients)
+normalize_by.on_gpu(kernels.normalize_by)
+
+
+def move_statistics(mean: Any, variance: Any, moments: Array, momentum: float, unbiased: float) -> bool:
+    """Move running statistics, tensors, towards a batch's by a kernel; False where none takes them, as on the CPU."""
+    xp = mean.device.xp
+    if not takes_kernels(xp) or not kernels.move_statistics(
+        xp, mean._array, variance._array, moments, momentum=momentum, unbiased=unbiased
+    ):
+        return False
+    for statistic in (mean, variance):
+        statistic._version_cell[0] += 1
+    return True
 
 
 def _walk(x: Array) -> Callable[[Callable[[slice], None]], None]:

@@ -10,7 +10,7 @@ from typing import Any
 from refnet import _dtype
 from refnet._ops._limited import Full
 from refnet._ops._pointwise import Floating
-from refnet._ops._scipy import in_double, rounded, special, widened
+from refnet._ops._scipy import airy, in_double, rounded, widened
 from refnet._ops.piecewise import where
 
 Array = Any
@@ -152,9 +152,11 @@ def spherical_bessel_j0(xp: Any, x: Array) -> Array:
 def airy_ai(xp: Any, x: Array) -> Array:
     """out = Ai(x), nan at the infinities as in torch
 
+    cupy has no such function: numbers on a GPU go to the host and back, and the host waits for them.
+
     >>> import refnet
     >>> refnet.special.airy_ai(refnet.tensor([0.0, 1.0]))
     tensor([0.3550, 0.1353])
     """
     wide = widened(xp, x)
-    return rounded(xp, xp.where(xp.isinf(wide), xp.nan, special(xp).airy(wide)[0]), x)
+    return rounded(xp, xp.where(xp.isinf(wide), xp.nan, airy(xp, wide)), x)

@@ -5,10 +5,10 @@ from typing import Any
 from refnet._check import check
 from refnet._ops import _lapack
 from refnet._ops._args import expect_tensor, into, type_name
-from refnet._ops._lapack import check_square, expect_floating, expect_kernel, expect_square, returned
+from refnet._ops._lapack import check_square, expect_floating, expect_kernel, expect_square, identity, returned
 from refnet._ops.matmul import matrix_product
 from refnet._ops.solve import check_sizes, raise_singular, triangle_solution
-from refnet._tape import Primitive
+from refnet._tape import Primitive, wrap
 
 Array = Any
 
@@ -140,7 +140,7 @@ def cholesky_inverse(L: Any, upper: bool = False, *, out: Any = None) -> Any:
     expect_kernel(L, "cholesky_inverse_out_cpu")
     xp = L.device.xp
     zero = xp.diagonal(L._array, axis1=-2, axis2=-1) == 0
-    info = L.new_tensor(xp.where(zero.any(-1), xp.argmax(zero, -1) + 1 if zero.size else 0, 0))
-    raise_singular(info.int(), name, _SINGULAR)
-    identity = L.new_tensor(xp.broadcast_to(xp.eye(L.shape[-1]), L.shape))
-    return into(out, _solve_factored(identity, L, upper=upper), name)
+    info = xp.where(zero.any(-1), xp.argmax(zero, -1) + 1, 0) if zero.size else xp.zeros(L.shape[:-2], int)
+    raise_singular(wrap(info, L.device), name, _SINGULAR)
+    eye = identity(L, L.shape[-1]).expand(L.shape)
+    return into(out, _solve_factored(eye, L, upper=upper), name)

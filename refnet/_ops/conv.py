@@ -19,13 +19,15 @@ Shapes: x (N, C, *I), w (O, C / G, *K), out (N, O, *P); float16 and bfloat16 acc
 
 import functools
 import math
+from collections.abc import Callable
 from itertools import product
 from typing import Any
 
 from refnet import _dtype
 from refnet._device import strided
+from refnet._kernels import conv as kernels
 from refnet._memory_format import lies_channels_last
-from refnet._ops import conv_rows
+from refnet._ops import conv_depthwise, conv_rows
 from refnet._ops._accumulate import row_products
 from refnet._ops.matmul import gemm
 from refnet._tape import Primitive
@@ -156,6 +158,9 @@ def conv(
     out = empty(xp, (batch, outputs, *places), compute)
     if x.size == 0 or w.size == 0:
         out[...] = 0
+    elif conv_depthwise.suits(xp, x.shape, w.shape, stride, dilation, groups):
+        conv_depthwise.forward(xp, x.astype(compute, copy=False), w.astype(compute, copy=False), padding, out)
+        _add_bias(out, b)
     else:
         rows = _grouped(w.astype(compute, copy=False), groups)
         split = out.reshape(batch, groups, outputs // groups, windows)
@@ -299,6 +304,10 @@ def conv_weight(
     if g.size and many and conv_rows.suits(x.shape, shape, dilation, groups):
         g, x = g.astype(compute, copy=False), x.astype(compute, copy=False)
         return _finish(xp, conv_rows.weight(xp, g, x, kernel, stride, padding, dilation), (x,), g.dtype)
+    if g.size and conv_depthwise.suits(xp, x.shape, shape, stride, dilation, groups):
+        found = conv_depthwise.weight(xp, g.astype(compute, copy=False), x.astype(compute, copy=False), kernel, padding)
+        if xp.isfinite(found).all():  # else an infinity may have met one of the zeros around g
+            return _finish(xp, found, (x,), g.dtype)
     out = xp.zeros((groups, shape[0] // groups, math.prod(shape[1:])), compute)
     if out.size and g.size:
         size = x.shape[1] * math.prod(kernel) * math.prod(places) * out.itemsize
@@ -373,3 +382,19 @@ conv_weight.vjp(
     g=lambda h, x, shape, **p: conv(x, h, **p),
     x=lambda h, g, x_shape, shape, **p: conv_input(g, h, shape=x_shape, **p),
 )
+
+
+def _laid_out_by(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """The kernel of a convolution, whose result lies row by row, with the layout of the array form."""
+
+    def run(xp: Any, *operands: Array, **geometry: Any) -> Array:
+        out = kernel(xp, *operands, **geometry)
+        return out if out is NotImplemented else _finish(xp, out, operands[:2], operands[0].dtype)
+
+    return run
+
+
+conv.on_gpu(_laid_out_by(kernels.conv))
+conv_input.on_gpu(_laid_out_by(kernels.conv_input))
+conv_weight.on_gpu(kernels.conv_weight)
+conv.directly_on_gpu(kernels.conv_gradients)

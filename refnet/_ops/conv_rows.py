@@ -32,7 +32,7 @@ _WORK = 1 << 23  # multiply-adds worth handing to another thread
 def suits(shape: Ints, w_shape: Ints, dilation: Ints, groups: int) -> bool:
     """Whether rows are the better way for x and w of these shapes, two-dimensional and of few channels."""
     plain = len(w_shape) == 4 and groups == 1 and dilation[0] == 1 and 0 not in shape and 0 not in w_shape
-    return plain and shape[1] * w_shape[3] <= _NARROW and w_shape[0] <= _FEW
+    return plain and w_shape[2] > 1 and shape[1] * w_shape[3] <= _NARROW and w_shape[0] <= _FEW
 
 
 def weight(xp: Any, g: Array, x: Array, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Array:

@@ -20,6 +20,7 @@ Indices: t < T frames, n < N samples, c < C classes, s < 2 S + 1 places.
 
 from typing import Any
 
+from refnet._ops._arrays import fill_where
 from refnet._tape import Primitive
 
 Array = Any
@@ -78,25 +79,25 @@ def ctc_gradient(
     frames, samples, _ = log_p.shape
     places = _with_blanks(xp, labels, blank)
     emitted = _emitted(xp, log_p, places)
-    rows, last = xp.arange(samples), 2 * target_lengths
+    rows, last = xp.arange(samples), 2 * target_lengths[:, None]
+    at = xp.arange(places.shape[1])
+    final = (at == last) | ((at == last - 1) & (last > 0))  # (N, 2 S + 1): where a path may end
+    ending = (input_lengths - 1 == xp.arange(frames)[:, None])[:, :, None] & final
+    ends = xp.where(ending, emitted, log_p.dtype.type(-xp.inf))
     skips = _skips(xp, places, log_p.dtype)[:, ::-1]  # backwards, s + 2 is what s - 2 is forwards
-    beta = xp.full(emitted.shape, -xp.inf, log_p.dtype)
-    for t in reversed(range(frames)):
-        if t + 1 < frames:
-            beta[t] = _step(xp, beta[t + 1, :, ::-1], skips)[:, ::-1] + emitted[t]
-        ends = rows[input_lengths - 1 == t]
-        beta[t, ends, last[ends]] = emitted[t, ends, last[ends]]
-        ends = ends[target_lengths[ends] > 0]
-        beta[t, ends, last[ends] - 1] = emitted[t, ends, last[ends] - 1]
+    beta = ends  # of the last frame; before it the paths that go on, where none end
+    for t in reversed(range(frames - 1)):
+        later = _step(xp, beta[t + 1, :, ::-1], skips)[:, ::-1] + emitted[t]
+        beta[t] = xp.where(ending[t], ends[t], later)
     share = xp.exp(alpha + beta - emitted + loss[:, None])  # gamma
     out = xp.exp(log_p)
     out[:, :, blank] -= share[:, :, ::2].sum(2)
     for s in range(labels.shape[1]):  # a label may come twice in a row of labels, but not in a column's rows
         out[:, rows, labels[:, s]] -= share[:, :, 2 * s + 1]
     out *= g[:, None]
-    out[(log_p == -xp.inf) | (loss == xp.inf)[:, None]] = xp.nan
+    fill_where(xp, out, (log_p == -xp.inf) | (loss == xp.inf)[:, None], xp.nan)
     ended = xp.arange(frames)[:, None] >= input_lengths
-    out[ended | (zero_infinity & (loss == xp.inf))] = 0
+    fill_where(xp, out, ended | (zero_infinity & (loss == xp.inf)), 0)
     return out
 
 
@@ -123,7 +124,7 @@ def _step(xp: Any, before: Array, skips: Array) -> Array:
     xp.maximum(top[:, 1:], before[:, :-1], out=top[:, 1:])
     skipped = before[:, :-2] + skips
     xp.maximum(top[:, 2:], skipped, out=top[:, 2:])
-    top[top == -xp.inf] = 0
+    fill_where(xp, top, top == -xp.inf, 0)
     total = xp.exp(before - top)
     total[:, 1:] += xp.exp(before[:, :-1] - top[:, 1:])
     total[:, 2:] += xp.exp(skipped - top[:, 2:])

@@ -4,7 +4,8 @@ import math
 from typing import Any
 
 from refnet._ops._args import into
-from refnet._ops._lapack import expect_floating, expect_square, returned
+from refnet._ops._arrays import determinant
+from refnet._ops._lapack import expect_floating, expect_square, identity, returned
 from refnet._ops.piecewise import where
 from refnet._ops.solve import solution
 from refnet._ops.spectral import cofactors
@@ -19,13 +20,12 @@ LegacySlogdet = returned("slogdet", "sign", "logabsdet")
 @Primitive
 def _det(xp: Any, x: Array) -> Array:
     """out = det x        dL/dx = g out x^-T, and where x is singular g times the matrix of cofactors"""
-    return xp.asarray(xp.linalg.det(x), x.dtype)
+    return xp.asarray(determinant(xp, x), x.dtype)
 
 
 def _diagonal_of(values: Any, n: int) -> Any:
     """values (...) -> (..., n, n), each value all along a diagonal."""
-    xp = values.device.xp
-    return values.unsqueeze(-1).unsqueeze(-1) * values.new_tensor(xp.eye(n))
+    return values.unsqueeze(-1).unsqueeze(-1) * identity(values, n)
 
 
 def _det_rule(g: Any, x: Any, out: Any) -> Any:

@@ -8,6 +8,8 @@ in the gradient: 0 for the padding row, one over the number of uses where gradie
 from typing import Any
 
 from refnet import _dtype
+from refnet._kernels import embedding as kernels
+from refnet._ops._arrays import combine_at
 from refnet._tape import Primitive
 
 Array = Any
@@ -25,7 +27,8 @@ def add_rows(xp: Any, g: Array, *, index: Array, share: Array | None, rows: int)
     width = g.shape[-1]
     total = xp.zeros((rows, width), _dtype.opmath(g.dtype))
     places = index.reshape(-1, 1) * width + xp.arange(width)  # one by one: many times faster than row by row
-    xp.add.at(total.reshape(-1), places.reshape(-1), _shared(xp, g, share).reshape(-1).astype(total.dtype, copy=False))
+    shares = _shared(xp, g, share).reshape(-1).astype(total.dtype, copy=False)
+    combine_at(xp, xp.add, total.reshape(-1), places.reshape(-1), shares)
     return total.astype(g.dtype, copy=False)
 
 
@@ -46,6 +49,7 @@ def _shared(xp: Any, g: Array, share: Array | None) -> Array:
 embedding.vjp(w=lambda g, w_shape, index, share: add_rows(g, index=index, share=share, rows=w_shape[0]))
 add_rows.vjp(g=lambda h, index, share: shared_rows(h, index=index, share=share))
 shared_rows.vjp(h=lambda g, h_shape, index, share: add_rows(g, index=index, share=share, rows=h_shape[0]))
+add_rows.on_gpu(kernels.add_rows)
 
 
 def winners(xp: Any, rows: Array, bag: Array, bags: int) -> Array:
@@ -57,12 +61,12 @@ def winners(xp: Any, rows: Array, bag: Array, bags: int) -> Array:
     n, width = rows.shape
     rows = rows.astype(_dtype.opmath(rows.dtype), copy=False)
     first = xp.full(bags, n)
-    xp.minimum.at(first, bag, xp.arange(n))
+    combine_at(xp, xp.minimum, first, bag, xp.arange(n))
     leads = (first[bag] == xp.arange(n))[:, None]
     rank = xp.where(xp.isnan(rows), xp.where(leads, xp.inf, -xp.inf), rows)
     highest = xp.full((bags, width), -xp.inf, rows.dtype)
-    xp.maximum.at(highest, bag, rank)
+    combine_at(xp, xp.maximum, highest, bag, rank)
     place = xp.where(rank == highest[bag], xp.arange(n)[:, None], n)
     won = xp.full((bags, width), n)
-    xp.minimum.at(won, bag, place)
+    combine_at(xp, xp.minimum, won, bag, place)
     return xp.where(xp.isnan(rows[xp.minimum(first, n - 1)]) & (first < n)[:, None], first[:, None], won)

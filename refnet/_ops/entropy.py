@@ -36,7 +36,7 @@ def xlogy(xp: Any, x: Array, y: Array) -> Array:
     >>> refnet.xlogy(refnet.tensor([0.0, 1.0, 2.0]), refnet.tensor([0.0, 0.0, 3.0]))
     tensor([0.0000,   -inf, 2.1972])
     """
-    return xp.where(xp.isnan(y), xp.nan, xp.where(x == 0, 0, x * xp.log(y))).astype(_kind(x, y), copy=False)
+    return _times_logarithm(xp, x, y, xp.log)
 
 
 @Floating
@@ -45,12 +45,15 @@ def xlog1py(xp: Any, x: Array, y: Array) -> Array:
 
     dL/dx = g ln(1 + y), 0 where x = 0 and y <= -1        dL/dy = g x / (1 + y)
     """
-    return xp.where(xp.isnan(y), xp.nan, xp.where(x == 0, 0, x * xp.log1p(y))).astype(_kind(x, y), copy=False)
+    return _times_logarithm(xp, x, y, xp.log1p)
 
 
-def _kind(*operands: Any) -> Any:
-    """The type of the operands that are arrays."""
-    return next(x.dtype for x in operands if hasattr(x, "dtype"))
+def _times_logarithm(xp: Any, x: Any, y: Any, logarithm: Any) -> Array:
+    """x logarithm(y), 0 where x = 0, nan where y is; one of x and y may be a number."""
+    kind = next(operand.dtype for operand in (x, y) if hasattr(operand, "dtype"))
+    x = x if hasattr(x, "dtype") else xp.full((), x, kind)
+    y = y if hasattr(y, "dtype") else xp.full((), y, "float64")
+    return xp.where(xp.isnan(y), xp.nan, xp.where(x == 0, 0, x * logarithm(y))).astype(kind, copy=False)
 
 
 def _factor_rule(logarithm: Any, edge: float, g: Any, x: Any, y: Any) -> Any:

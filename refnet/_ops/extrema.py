@@ -59,8 +59,15 @@ def _share(g: Any, x: Any, out: Any, dims: Shape, keepdim: bool) -> Any:
 
 
 def _share_all(g: Any, x: Any, out: Any) -> Any:
-    ties = isnan(x) if isnan(out).item() else x == out
+    ties = equal_to(x, out)
     return where(ties, g / ties.sum(), 0)
+
+
+def equal_to(x: Any, out: Any) -> Any:
+    """Where x is the element `out`, nan or not: looked up on the CPU, and computed on a GPU, which then is not waited for."""
+    if out.device.type == "cpu":
+        return isnan(x) if isnan(out).item() else x == out
+    return (x == out) | (isnan(x) & isnan(out))
 
 
 _amax.vjp(x=_share)

@@ -6,6 +6,8 @@ The numbers are scipy's, computed in float64 whatever the type, and rounded once
 import math
 from typing import Any
 
+import numpy
+
 from refnet import _dtype
 from refnet._check import check
 from refnet._ops._args import expect_tensor, into
@@ -46,9 +48,8 @@ def _polygamma(xp: Any, x: Array, *, n: int) -> Array:
         return in_double(xp, "psi", x)
     if n == 1:
         return rounded(xp, _trigamma(xp, widened(xp, x)), x)
-    library = special(xp)
-    factor = math.copysign(float(library.gamma(n + 1.0)), 1 if n % 2 else -1)
-    return rounded(xp, factor * library.zeta(n + 1.0, widened(xp, x)), x)
+    factor = math.copysign(float(special(numpy).gamma(n + 1.0)), 1 if n % 2 else -1)
+    return rounded(xp, factor * special(xp).zeta(n + 1.0, widened(xp, x)), x)
 
 
 def _trigamma(xp: Any, x: Array) -> Array:

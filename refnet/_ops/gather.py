@@ -8,7 +8,8 @@ from typing import Any
 
 from refnet import _dtype
 from refnet._check import check
-from refnet._ops._args import expect_tensor, into, type_name
+from refnet._ops._args import expect_one_device, expect_tensor, into, type_name
+from refnet._ops._arrays import assign_at, combine_at
 from refnet._ops._dims import dim_of
 from refnet._ops.positions import add_at, check_bounds, check_broadcast, fill_value, is_position, sizes, take
 from refnet._tape import Primitive, TensorBase
@@ -36,7 +37,7 @@ def scattered_sum(xp: Any, x: Array, v: Array, *, dim: int, index: Array) -> Arr
     """x with x[i, index[i, j, k], k] += v[i, j, k] for dim = 1        dL/dx = g        dL/dv = g gathered"""
     out = xp.array(x, order="C", copy=True)
     if out.dtype == bool:
-        xp.logical_or.at(out, along(xp, index, dim), v)
+        combine_at(xp, xp.logical_or, out, along(xp, index, dim), v)
     else:
         add_at(xp, out, along(xp, index, dim), v)
     return out
@@ -46,7 +47,7 @@ def scattered_sum(xp: Any, x: Array, v: Array, *, dim: int, index: Array) -> Arr
 def scattered(xp: Any, x: Array, v: Array, *, dim: int, index: Array) -> Array:
     """x with x[i, index[i, j, k], k] = v[i, j, k] for dim = 1        dL/dx = g, 0 there        dL/dv = g gathered"""
     out = xp.array(x, order="C", copy=True)
-    out[along(xp, index, dim)] = v
+    assign_at(xp, out, along(xp, index, dim), v)
     return out
 
 
@@ -55,7 +56,7 @@ def scattered_product(xp: Any, x: Array, v: Array, *, dim: int, index: Array) ->
     """x with x[i, index[i, j, k], k] *= v[i, j, k] for dim = 1; no gradient, as in torch"""
     wide = _dtype.opmath(x.dtype)
     out = xp.array(x, dtype=wide, order="C", copy=True)
-    xp.multiply.at(out, along(xp, index, dim), v.astype(wide) if hasattr(v, "astype") else v)
+    combine_at(xp, xp.multiply, out, along(xp, index, dim), v.astype(wide) if hasattr(v, "astype") else v)
     return out.astype(x.dtype, copy=False)
 
 
@@ -121,6 +122,7 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
     """
     expect_tensor(input, "gather")
     expect_tensor(index, "gather", "index", 3)
+    expect_one_device("gather", input, index)
     d = dim_of(dim, input.ndim)
     check(
         out is None or out.dtype is input.dtype,
@@ -192,6 +194,7 @@ def scatter(
     """
     expect_tensor(input, "scatter")
     expect_tensor(index, "scatter", "index", 3)
+    expect_one_device("scatter", input, index, src)
     check(
         (src is None) != (value is None),
         lambda: "scatter() received an invalid combination of arguments: give one of src and value",
@@ -212,6 +215,7 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any, *, out: Any = None) 
     expect_tensor(input, "scatter_add")
     expect_tensor(index, "scatter_add", "index", 3)
     expect_tensor(src, "scatter_add", "src", 4)
+    expect_one_device("scatter_add", input, index, src)
     return into(out, _scatter(scattered_sum, input, dim, index, src, "scatter_add"), "scatter_add")
 
 
@@ -229,6 +233,7 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any
     name = "torch.take_along_dim()"
     expect_tensor(input, "take_along_dim")
     expect_tensor(indices, "take_along_dim", "indices", 2)
+    expect_one_device("take_along_dim", input, indices)
     check(
         indices.dtype is _dtype.int64,
         lambda: f"{name}: dtype of indices should be Long but got {type_name(indices.dtype)}",

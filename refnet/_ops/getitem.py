@@ -83,7 +83,7 @@ def split_key(x: Any, key: Any) -> tuple[Any, Any]:
             _check_mask_shape(x, part, d)
             dims = _dims_used(part)
             basic += [_ALL] * dims
-            rest.append(x.device.xp.asarray(part))
+            rest.append(part)
             d += dims
     if all(part is _ALL for part in rest):
         return tuple(basic), None

@@ -8,7 +8,7 @@ from typing import Any
 
 from refnet._check import check
 from refnet._ops._args import expect_tensor, into, type_name
-from refnet._ops._lapack import column_major, expect_kernel, expect_matrices, returned
+from refnet._ops._lapack import column_major, expect_kernel, expect_matrices, identity, returned
 from refnet._ops.matmul import matrix_product
 from refnet._tape import Primitive
 
@@ -65,7 +65,7 @@ def householder_product(A: Any, tau: Any, *, out: Any = None) -> Any:
     expect_kernel(A, "orgqr_cpu")
     if not tau.numel():
         return into(out, _identity(A, tau), "linalg_householder_product")
-    eye = A.new_tensor(A.device.xp.eye(m, n, dtype=A.dtype.numpy)).expand(*A.shape[:-2], m, n)
+    eye = identity(A, m, n).expand(*A.shape[:-2], m, n)
     return into(out, _as_lapack_leaves(_reflected(A, tau, eye, forwards=False)), "linalg_householder_product")
 
 
@@ -150,7 +150,7 @@ def _reflected(a: Any, tau: Any, c: Any, *, forwards: bool) -> Any:
     count = tau.shape[-1]
     if not count or not c.numel():
         return c.clone()
-    vectors = a[..., :count].tril(-1) + a.new_tensor(a.device.xp.eye(a.shape[-2], count, dtype=a.dtype.numpy))
+    vectors = a[..., :count].tril(-1) + identity(a, a.shape[-2], count)
     for i in range(count) if forwards else reversed(range(count)):
         v = vectors[..., i : i + 1]  # (..., m, 1)
         c = c - tau[..., i, None, None] * matrix_product(v, matrix_product(v.mT, c))

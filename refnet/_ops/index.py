@@ -9,7 +9,9 @@ from typing import Any
 
 from refnet import _dtype
 from refnet._check import check
-from refnet._ops._args import expect_tensor, into, type_name
+from refnet._device import cpu, device_of_array, moved, on_host
+from refnet._ops._args import expect_one_device, expect_tensor, into, type_name
+from refnet._ops._arrays import unraveled
 from refnet._ops._dims import Shape
 from refnet._ops.gather import gather as gather
 from refnet._ops.gather import gathered as gathered
@@ -81,7 +83,7 @@ def fancy_key(input: Any, indices: list[Any]) -> tuple[Any, ...]:
             key.append(index)
             d += 1
             continue
-        array = index._array if isinstance(index, TensorBase) else index
+        array = _beside(input, index._array if isinstance(index, TensorBase) else index)
         if array.dtype == "uint8":
             array = array != 0
         check(
@@ -111,6 +113,18 @@ def fancy_key(input: Any, indices: list[Any]) -> tuple[Any, ...]:
         d += covered
     check(_broadcast(shapes), lambda: _mismatch(shapes), IndexError)
     return tuple(key)
+
+
+def _beside(input: Any, index: Array) -> Array:
+    """An index array where input is; one on the CPU is taken for every device, another is not."""
+    where = device_of_array(index)
+    if where is input.device:
+        return index
+    check(
+        where is cpu,
+        lambda: f"indices should be either on cpu or on the same device as the indexed tensor ({input.device})",
+    )
+    return moved(index, input.device)
 
 
 def _broadcast(shapes: list[Shape]) -> bool:
@@ -171,6 +185,7 @@ def take_along(input: Any, index: Any, *, out: Any = None) -> Any:
     """
     expect_tensor(input, "take")
     expect_tensor(index, "take", "index", 2)
+    expect_one_device("take", input, index)
     check(
         index.dtype is _dtype.int64,
         lambda: f"take(): Expected a long tensor for index, but got {type_name(index.dtype)}",
@@ -183,7 +198,9 @@ def take_along(input: Any, index: Any, *, out: Any = None) -> Any:
 
 
 def _check_flat(positions: Array, n: int) -> None:
-    """Every position is one of n elements, counted from either end."""
+    """Every position is one of n elements, counted from either end. On the CPU: see `on_host`."""
+    if not on_host(positions):
+        return
     low, high = int(positions.min()), int(positions.max())
     check(
         -n <= low and high < n,
@@ -203,6 +220,7 @@ def put_along(input: Any, index: Any, source: Any, accumulate: bool = False) -> 
     expect_tensor(input, "put")
     expect_tensor(index, "put", "index", 2)
     expect_tensor(source, "put", "source", 3)
+    expect_one_device("put", input, index, source)
     check(
         index.dtype is _dtype.int64,
         lambda: f"put_(): Expected a long tensor for index, but got {type_name(index.dtype)}",
@@ -229,7 +247,7 @@ def put_along(input: Any, index: Any, source: Any, accumulate: bool = False) -> 
         _check_flat(positions, n)
     xp = input.device.xp
     x = input if input.ndim else input.reshape(1)
-    key = xp.unravel_index(positions % n, x.shape) if positions.size else (positions,) * x.ndim
+    key = unraveled(xp, positions % n, x.shape) if positions.size else (positions,) * x.ndim
     written = fancy_set(x, source.reshape(-1), key=tuple(key), accumulate=accumulate)
     return written if input.ndim else written.reshape(())
 
@@ -290,9 +308,12 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
     if classes.size == 0:
         check(num_classes > 0, lambda: "Can not infer total number of classes from empty tensor.")
         return tensor.new_zeros((*tensor.shape, num_classes))
-    check(int(classes.min()) >= 0, lambda: "Class values must be non-negative.")
+    check(not on_host(classes) or int(classes.min()) >= 0, lambda: "Class values must be non-negative.")
     if num_classes == -1:
         num_classes = int(classes.max()) + 1
-    check(int(classes.max()) < num_classes, lambda: "Class values must be smaller than num_classes.")
+    check(
+        not on_host(classes) or int(classes.max()) < num_classes,
+        lambda: "Class values must be smaller than num_classes.",
+    )
     xp = tensor.device.xp
     return wrap(xp.ascontiguousarray(classes[..., None] == xp.arange(num_classes), dtype="int64"), tensor.device)

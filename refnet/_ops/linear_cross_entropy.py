@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from refnet import _dtype
+from refnet._ops._arrays import fill_where
 from refnet._tape import Primitive
 
 Array = Any
@@ -79,7 +80,7 @@ def _gradients(
         scores[right] = 0
         scores[right] = xp.where(likely > 0.5, -scores.sum(1), likely - 1)  # p - 1, as exactly as p has it
         scores *= scale[rows, None]
-        scores[scale[rows] == 0] = 0  # ignored rows, whatever their scores
+        fill_where(xp, scores, scale[rows] == 0, 0)  # ignored rows, whatever their scores
         if of_x is not None:
             xp.matmul(scores, wide, out=of_x[rows])
         if of_w is not None:

@@ -4,10 +4,11 @@ import math
 from typing import Any
 
 from refnet import _dtype
-from refnet._ops._accumulate import tree_sum
+from refnet._kernels import softmax as kernels
+from refnet._kernels.elementwise import elementwise, gradients
 from refnet._ops.activation import hardtanh, log_sigmoid
 from refnet._ops.pointwise import Pointwise, sigmoid
-from refnet._ops.softmax import log_softmax_array, shift_down, softmax
+from refnet._ops.softmax import exponentials, log_softmax_array, softmax
 from refnet._tape import Primitive
 
 Array = Any
@@ -49,6 +50,8 @@ binary_cross_entropy.vjp(
     p=lambda g, p, y: binary_cross_entropy_share(g, p, y),
     y=lambda g, p: g * ((-p).log1p() - p.log()),
 )
+binary_cross_entropy.on_gpu(lambda xp, p, y: elementwise(xp, "binary_cross_entropy_forward", p, y))
+binary_cross_entropy_share.on_gpu(lambda xp, g, p, y: elementwise(xp, "binary_cross_entropy_share_forward", g, p, y))
 
 
 @Pointwise
@@ -83,6 +86,8 @@ smooth_l1.vjp(
     x=lambda g, x, y, beta: g * (_limited(x - y, beta) / beta),
     y=lambda g, x, y, beta: g * (_limited(y - x, beta) / beta),
 )
+smooth_l1.on_gpu(lambda xp, x, y, beta: elementwise(xp, "smooth_l1_forward", x, y, numbers=(beta,)))
+smooth_l1.directly_on_gpu(lambda xp, g, wanted, x, y, beta: _both(xp, "smooth_l1_backward", wanted, g, x, y, beta))
 
 
 @Pointwise
@@ -101,6 +106,8 @@ huber.vjp(
     x=lambda g, x, y, delta: g * _limited(x - y, delta),
     y=lambda g, x, y, delta: g * _limited(y - x, delta),
 )
+huber.on_gpu(lambda xp, x, y, delta: elementwise(xp, "huber_forward", x, y, numbers=(delta,)))
+huber.directly_on_gpu(lambda xp, g, wanted, x, y, delta: _both(xp, "huber_backward", wanted, g, x, y, delta))
 
 
 def _limited(d: Any, bound: float) -> Any:
@@ -108,15 +115,23 @@ def _limited(d: Any, bound: float) -> Any:
     return hardtanh(d, low=-bound, high=bound)
 
 
+def _both(xp: Any, name: str, wanted: tuple[bool, ...], g: Array, x: Array, y: Array, width: float) -> Any:
+    """The gradients of x and of y, which differ in their sign, by a kernel."""
+    calls = [(name, g, x, y, (width, sign)) if want else None for want, sign in zip(wanted, (1.0, -1.0), strict=True)]
+    return gradients(xp, *calls)
+
+
 # --- negative log-likelihood ------------------------------------------------------------------------------------------
 
 
 @Primitive
-def picked(xp: Any, x: Array, *, index: Array, kept: Array, factor: Array | None, divisor: Array | None) -> Array:
+def picked(
+    xp: Any, x: Array, *, index: Array, kept: Array | None, factor: Array | None, divisor: Array | None
+) -> Array:
     """out[n,*] = -factor[n,*] x[n,index[n,*],*] where kept, else 0        dL/dx = picked_share(g)
 
-    x (N, C, *), the others (N, *); without a factor it is 1. With a divisor (of no dimensions) out is the sum of that
-    divided by it.
+    x (N, C, *), the others (N, *); without a factor it is 1, and kept None is all of them. With a divisor (of no
+    dimensions) out is the sum of that divided by it.
     """
     found = -x.reshape(-1).take(_places(xp, x.shape, index)).astype(_dtype.opmath(x.dtype), copy=False)
     return _weighed(xp, found, kept, factor, divisor, x.dtype)
@@ -131,19 +146,23 @@ def _places(xp: Any, shape: Ints, index: Array) -> Array:
     return (first[:, None] + xp.arange(each)).reshape(index.shape) + index * each
 
 
-def _weighed(xp: Any, found: Array, kept: Array, factor: Array | None, divisor: Array | None, dtype: Any) -> Array:
+def _weighed(
+    xp: Any, found: Array, kept: Array | None, factor: Array | None, divisor: Array | None, dtype: Any
+) -> Array:
     """The terms of a loss, weighed, 0 where not kept, and reduced if there is a divisor."""
     if factor is not None:
         found *= factor
-    found = xp.where(kept, found, found.dtype.type(0))
+    if kept is not None:
+        found = xp.where(kept, found, found.dtype.type(0))
     if divisor is not None:
-        found = found.sum(dtype="float64").astype(dtype) / divisor  # float16 overflows here, as in torch
+        total = xp.add.reduce(found, axis=None, dtype="float64")
+        found = total.astype(dtype) / divisor  # float16 overflows here, as in torch
     return xp.asarray(found, dtype=dtype, order="C")
 
 
 @Primitive
 def picked_share(
-    xp: Any, g: Array, *, shape: Ints, index: Array, kept: Array, factor: Array | None, divisor: Array | None
+    xp: Any, g: Array, *, shape: Ints, index: Array, kept: Array | None, factor: Array | None, divisor: Array | None
 ) -> Array:
     """The adjoint of `picked`: -g factor where an element was picked, else 0        dL/dg = picked(h)"""
     out = xp.zeros(shape, g.dtype)
@@ -151,14 +170,14 @@ def picked_share(
     return out
 
 
-def _shares(xp: Any, g: Array, kept: Array, factor: Array | None, divisor: Array | None) -> Array:
+def _shares(xp: Any, g: Array, kept: Array | None, factor: Array | None, divisor: Array | None) -> Array:
     """What of g each picked element gets, (N, *)."""
     share = -g.astype(_dtype.opmath(g.dtype), copy=False)
     if divisor is not None:
         share = share / divisor
     if factor is not None:
         share = share * factor
-    return xp.where(kept, share, share.dtype.type(0))
+    return share if kept is None else xp.where(kept, share, share.dtype.type(0))
 
 
 picked.vjp(x=lambda g, x_shape, **p: picked_share(g, shape=x_shape, **p))
@@ -167,11 +186,11 @@ picked_share.vjp(g=lambda h, shape, **p: picked(h, **p))
 
 @Primitive
 def cross_entropy(
-    xp: Any, x: Array, *, index: Array, kept: Array, factor: Array | None, divisor: Array | None
+    xp: Any, x: Array, *, index: Array, kept: Array | None, factor: Array | None, divisor: Array | None
 ) -> Array:
     """`picked` of the log-softmax of x along dimension 1        dL/dx = s - softmax(x) sum_c s_c, s = picked_share(g)"""
-    shifted = shift_down(xp, x, 1)
-    found = xp.log(tree_sum(xp, xp.exp(shifted), (1,)))[:, 0] - shifted.reshape(-1).take(_places(xp, x.shape, index))
+    shifted, _, sums = exponentials(xp, x, 1)
+    found = xp.log(sums)[:, 0] - shifted.reshape(-1).take(_places(xp, x.shape, index))
     return _weighed(xp, found, kept, factor, divisor, x.dtype)
 
 
@@ -196,14 +215,18 @@ def cross_entropy_gradient(
     wanted: tuple[bool, ...],
     x: Array,
     index: Array,
-    kept: Array,
+    kept: Array | None,
     factor: Array | None,
     divisor: Array | None,
 ) -> list[Array]:
     """One pass for the softmax, then the share of what was picked is taken from it."""
-    exponentials = xp.ascontiguousarray(xp.exp(shift_down(xp, x, 1)))
+    _, powers, sums = exponentials(xp, x, 1)
+    powers = xp.ascontiguousarray(powers)
     share = _shares(xp, g, kept, factor, divisor).astype(x.dtype, copy=False)
-    share = xp.broadcast_to(share, index.shape)
-    exponentials *= -share[:, None] / tree_sum(xp, exponentials, (1,))
-    exponentials.reshape(-1)[_places(xp, x.shape, index)] += share
-    return [exponentials]
+    powers *= -(share[:, None] if share.ndim else share) / sums  # one number for all where the loss is their mean
+    powers.reshape(-1)[_places(xp, x.shape, index)] += share
+    return [powers]
+
+
+cross_entropy.on_gpu(kernels.cross_entropy)
+cross_entropy.directly_on_gpu(kernels.cross_entropy_gradient)

@@ -10,7 +10,8 @@ from refnet import _dtype
 from refnet._check import check
 from refnet._ops import _lapack
 from refnet._ops._args import expect_tensor, into, type_name
-from refnet._ops._lapack import expect_kernel, expect_matrices, expect_square, returned
+from refnet._ops._lapack import expect_kernel, expect_matrices, expect_square, identity, returned
+from refnet._ops.gather import along
 from refnet._ops.matmul import matrix_product
 from refnet._ops.shape import cat
 from refnet._ops.solve import check_system, triangle_solution
@@ -69,7 +70,7 @@ _factor.vjp(a=_packed_rule)
 def _unit_lower(packed: Any) -> Any:
     """The lower triangle with ones on its diagonal: (..., m, k)."""
     rows, columns = packed.shape[-2:]
-    return packed.tril(-1) + packed.new_tensor(packed.device.xp.eye(rows, columns))
+    return packed.tril(-1) + identity(packed, rows, columns)
 
 
 def _order(xp: Any, pivots: Array, rows: int) -> Array:
@@ -78,7 +79,7 @@ def _order(xp: Any, pivots: Array, rows: int) -> Array:
     for step in range(pivots.shape[-1]):
         other = pivots[..., step, None].astype(xp.int64) - 1
         moved = xp.take_along_axis(order, other, -1)
-        xp.put_along_axis(order, other, order[..., step, None], -1)
+        order[along(xp, other, other.ndim - 1)] = order[..., step, None]
         order[..., step, None] = moved
     return order
 

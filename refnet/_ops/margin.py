@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from refnet._device import on_host
 from refnet._ops.pointwise import Pointwise, where
 from refnet._tape import Primitive, wrap
 
@@ -58,10 +59,11 @@ def multilabel_margin(xp: Any, x: Array, *, labels: Array) -> Array:
 def _violations(xp: Any, x: Array, labels: Array) -> Any:
     """For each place k: which rows list a class there, its index (N, 1), and by how much others violate its margin."""
     listed = (labels >= 0).cumprod(1).astype(bool)  # up to the first -1
-    right = xp.zeros(x.shape, bool)
-    rows, places = xp.nonzero(listed)
-    right[rows, labels[rows, places]] = True
-    for k in range(int(listed.sum(1).max(initial=0))):
+    right = xp.zeros((x.shape[0], x.shape[1] + 1), bool)  # the last column is for what is not listed
+    right[xp.arange(len(x))[:, None], xp.where(listed, labels, x.shape[1])] = True
+    right = right[:, :-1]
+    longest = int(listed.sum(1).max()) if on_host(listed) and listed.size else labels.shape[1]
+    for k in range(longest):
         index = xp.where(listed[:, k], labels[:, k], 0)[:, None]
         excess = x.dtype.type(1) - xp.take_along_axis(x, index, 1) + x
         yield listed[:, k], index, xp.where(listed[:, k, None] & ~right & (excess > 0), excess, x.dtype.type(0))

@@ -5,8 +5,10 @@ from typing import Any
 
 from refnet import _dtype
 from refnet._check import check
-from refnet._ops._args import expect_tensor, into, type_name
-from refnet._ops.positions import check_broadcast, fancy_index, fancy_set, fill_value, packed
+from refnet._device import on_host
+from refnet._ops._args import expect_one_device, expect_tensor, into, type_name
+from refnet._ops.piecewise import where
+from refnet._ops.positions import check_broadcast, fancy_index, fancy_set, fill_value, packed, take
 from refnet._tape import Primitive, wrap
 
 Array = Any
@@ -45,6 +47,7 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     expect_tensor(input, "masked_fill")
     spelled = getattr(getattr(mask, "dtype", None), "name", "")
     _check_mask(mask, "masked_fill", _C_NAMES.get(spelled, spelled))
+    expect_one_device("masked_fill", input, mask)
     check_broadcast(mask.shape, input.shape)
     return filled_where(input, fill_value(value, input, "masked_fill"), mask=mask._array)
 
@@ -58,6 +61,7 @@ def masked_select(input: Any, mask: Any, *, out: Any = None) -> Any:
     """
     expect_tensor(input, "masked_select")
     expect_tensor(mask, "masked_select", "mask", 2)
+    expect_one_device("masked_select", input, mask)
     check(mask.dtype is _dtype.bool_, lambda: "masked_select: expected BoolTensor for mask")
     check_broadcast(mask.shape, input.shape)
     xp = input.device.xp
@@ -86,15 +90,29 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
         ),
     )
     _check_mask(mask, "masked_scatter", type_name(mask.dtype))
+    expect_one_device("masked_scatter", input, mask, source)
     check_broadcast(mask.shape, input.shape)
     xp = input.device.xp
     common = xp.broadcast_shapes(tuple(input.shape), tuple(mask.shape)) or (1,)
     places = xp.broadcast_to(mask._array, common)
-    n = int(places.sum())
-    check(source.numel() >= n, lambda: "Number of elements of source < number of ones in mask")
     ndim = builtins.max(input.ndim, mask.ndim)
-    result = fancy_set(input.expand(common), source.reshape(-1)[:n], key=(places,), accumulate=False, order="C")
+    if on_host(places):
+        n = int(places.sum())
+        check(source.numel() >= n, lambda: "Number of elements of source < number of ones in mask")
+        result = fancy_set(input.expand(common), source.reshape(-1)[:n], key=(places,), accumulate=False, order="C")
+    else:
+        result = _scattered_on_gpu(input.expand(common), source, places)
     return result if ndim else result.reshape(())
+
+
+def _scattered_on_gpu(input: Any, source: Any, mask: Array) -> Any:
+    """`masked_scatter` without asking how many are true: each place takes the element of source that it would get."""
+    xp = input.device.xp
+    if not source.numel() or not mask.size:  # nothing is written, and both have a gradient
+        nowhere = (xp.zeros(0, "int64"),) * mask.ndim
+        return fancy_set(input, source.reshape(-1)[:0], key=nowhere, accumulate=False, order="C")
+    order = xp.clip(xp.cumsum(mask.reshape(-1)) - 1, 0, source.numel() - 1)
+    return where(wrap(mask, input.device), take(source, index=order.reshape(mask.shape)), input)
 
 
 def nonzero(input: Any, *, as_tuple: bool = False, out: Any = None) -> Any:

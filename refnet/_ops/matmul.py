@@ -13,13 +13,14 @@ import numpy
 
 from refnet import _dtype
 from refnet._check import check
+from refnet._kernels.conv import channel_sums
 from refnet._ops import shape
 from refnet._ops._accumulate import tree_sum
 from refnet._ops._args import expect_tensor, into, type_name
 from refnet._ops._dims import dim_of
 from refnet._ops.pointwise import where
 from refnet._tape import Primitive
-from refnet._threads import share
+from refnet._threads import get_num_threads, share
 from refnet._workspace import empty
 
 Array = Any
@@ -70,6 +71,14 @@ def affine_gradients(xp: Any, g: Array, wanted: tuple[bool, ...], x: Array, w: A
     ]
 
 
+@affine.directly_on_gpu
+def _affine_gradients_on_gpu(xp: Any, g: Array, wanted: tuple[bool, ...], x: Array, w: Array) -> Any:
+    found = affine_gradients(xp, g, (*wanted[:2], False), x, w)
+    if wanted[2]:
+        found[2] = channel_sums(xp, g)
+    return NotImplemented if found[2] is NotImplemented else found
+
+
 def gemm(xp: Any, x: Array, y: Array) -> Array:
     """x @ y over stacks of matrices of one type; an outer product, a sum of one term, is no work for BLAS."""
     if x.shape[-1] == 1:
@@ -78,8 +87,10 @@ def gemm(xp: Any, x: Array, y: Array) -> Array:
     terms = x.size * y.shape[-1]
     if terms < _THREADED or x.ndim != 2 or y.ndim != 2 or not isinstance(x, numpy.ndarray):
         return xp.matmul(x, y)
-    out = empty(xp, (x.shape[0], y.shape[1]), x.dtype)
     count = min(_PANELS, max(1, terms // _WORTH))
+    if count == 1 and get_num_threads() == 1:
+        return numpy.matmul(x, y, out=empty(xp, (x.shape[0], y.shape[1]), x.dtype))
+    out = empty(xp, (x.shape[0], y.shape[1]), x.dtype)
     tall = x.shape[0] >= y.shape[1]
     step = -(-max(out.shape) // count)
 

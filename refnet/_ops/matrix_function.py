@@ -32,9 +32,8 @@ def matrix_power(A: Any, n: int, *, out: Any = None) -> Any:
     )
     _lapack.expect_square(A, name)
     if n == 0:
-        xp = A.device.xp
         nothing = A.masked_fill(A.new_ones((), dtype=_dtype.bool_), 0)  # gets a gradient of zeros
-        return into(out, nothing + A.new_tensor(xp.eye(A.shape[-1])), name)
+        return into(out, nothing + _lapack.identity(A, A.shape[-1]), name)
     square = inv(A) if n < 0 else A
     result = None
     left = abs(n)

@@ -8,9 +8,12 @@ from typing import Any
 
 from refnet import _dtype
 from refnet._check import check
+from refnet._device import on_host
 from refnet._ops import shape
 from refnet._ops._args import MISSING, Values, expect_tensor, into, values_into
+from refnet._ops._arrays import accumulate
 from refnet._ops._dims import dim_of
+from refnet._ops.extrema import equal_to
 from refnet._ops.gather import gather
 from refnet._ops.pointwise import isnan, lerp, where
 from refnet._ops.sort import sort
@@ -88,7 +91,7 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False, *, out: Any = None) -
         places = xp.arange(n)
         starts = xp.ones(rows.shape, bool)
         starts[..., 1:] = rows[..., 1:] != rows[..., :-1]
-        run = places - xp.maximum.accumulate(xp.where(starts, places, 0), axis=-1)  # how many equals come before
+        run = places - accumulate(xp, xp.maximum, xp.where(starts, places, 0), -1)  # how many equals come before
         last = xp.expand_dims(xp.argmax(run, axis=-1), -1)  # of the longest run; of the first of several
         order = xp.moveaxis(xp.take_along_axis(xp.moveaxis(order, d, -1), last, -1), -1, d)
     return values_into(out, _chosen(input, d, wrap(xp.asarray(order, order="C"), input.device), keepdim), "mode")
@@ -105,15 +108,16 @@ def _middle(xp: Any, x: Array, *, ignore_nan: bool) -> Array:
     """
     rows = xp.sort(x.reshape(-1).astype(_dtype.opmath(x.dtype), copy=False))
     if not rows.size:
-        return xp.asarray(xp.nan if x.dtype.kind in "fV" else xp.iinfo(x.dtype).min, dtype=x.dtype)
-    numbers = rows.size - int((rows != rows).sum())
-    if numbers < rows.size and (not ignore_nan or not numbers):
-        return xp.asarray(xp.nan, dtype=x.dtype)
-    return xp.asarray(rows[(numbers - 1) // 2], dtype=x.dtype)
+        return xp.full((), xp.nan if x.dtype.kind in "fV" else xp.iinfo(x.dtype).min, x.dtype)
+    missing = (rows != rows).sum()
+    middle = xp.take(rows, xp.maximum((rows.size - missing - 1) // 2, 0))
+    if x.dtype.kind in "fV":
+        middle = xp.where(missing == rows.size if ignore_nan else missing > 0, xp.nan, middle)
+    return xp.asarray(middle, dtype=x.dtype)
 
 
 def _middle_rule(g: Any, x: Any, out: Any) -> Any:
-    equal = isnan(x) if isnan(out).item() else x == out
+    equal = equal_to(x, out)
     return where(equal, g / equal.sum(), 0)
 
 
@@ -183,7 +187,7 @@ def _check_quantile(input: Any, q: Any, interpolation: str, name: str) -> None:
         ),
     )
     check(
-        bool(((q._array >= 0) & (q._array <= 1)).all()),
+        not on_host(q._array) or bool(((q._array >= 0) & (q._array <= 1)).all()),
         lambda: f"{name}() q values must be in the range [0, 1]",
     )
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from refnet import _dtype
 from refnet._check import check
+from refnet._ops._arrays import as_array
 from refnet._ops._pointwise import Pointwise, explain_shapes, maybe_out
 from refnet._tape import TensorBase
 
@@ -128,7 +129,7 @@ class _Where(Pointwise):
             ),
         )
         result = self.result_type(tuple(values))
-        arrays = [xp.asarray(v._array if isinstance(v, TensorBase) else v, dtype=result) for v in values]
+        arrays = [as_array(xp, v._array if isinstance(v, TensorBase) else v, result) for v in values]
         try:
             return self.compute(xp, [condition._array, *arrays], params)
         except ValueError as error:
@@ -141,7 +142,7 @@ class _Where(Pointwise):
 @_Where
 def _select(xp: Any, condition: Array, x: Array, y: Array) -> Array:
     """out = x where condition, else y        dL/dx = g where condition, else 0; dL/dy the reverse"""
-    return xp.where(condition, x, y)
+    return xp.where(condition, x, y).astype(x.dtype, copy=False)  # cupy has no loop for bfloat16
 
 
 _select.vjp(

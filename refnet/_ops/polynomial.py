@@ -14,6 +14,8 @@ from refnet._ops._scipy import rounded, widened
 Array = Any
 
 _HIGH = 8  # above this degree the trigonometric form is used
+_LOOK = 32  # so many steps of a recurrence are taken before it is asked again whether all have overflowed
+_ENDLESS = 2**62  # a degree above it is not reached
 _MOST = {"float32": 128, "float64": 512}  # the highest degree of a Hermite polynomial; beyond it is nan
 
 
@@ -27,8 +29,11 @@ def _recur(xp: Any, n: Array, second: Array, step: Callable[[int, Array, Array],
     """q_n where q_0 = 1, q_1 = second, q_(k+1) = step(k, q_k, q_(k-1)); 0 where n < 0, nan after an overflow."""
     before, last = xp.ones_like(second), second
     out = xp.where(n < 0, 0, xp.where(n == 0, before, last))
+    highest = int(xp.clip(n, None, _ENDLESS).max()) if n.size else 0
     k = 1
-    while xp.any((n > k) & ~xp.isnan(last)):
+    while k < highest:
+        if k % _LOOK == 0 and not xp.any((n > k) & ~xp.isnan(last)):
+            break
         before, last = last, step(k, last, before)
         k += 1
         out = xp.where(n == k, last, out)

@@ -3,8 +3,8 @@
 Each window is visited by kernel position, not by place: for one kernel position k all windows' elements
 x[.., i s + k d - p] are one strided slice, so a pool is prod(K) passes over arrays of the output's size.
 
-Max pooling finds the winners on bare arrays and takes them differentiably: `take` and its adjoint `put` are the
-gradients of every order. As in torch the first of equal maxima wins, and nan wins over everything, the last nan of a
+Max pooling that is asked for positions finds the winners on bare arrays and takes them differentiably: `take` and its
+adjoint `put` are the gradients of every order (`max_pool` is the pool that is not asked). As in torch the first of equal maxima wins, and nan wins over everything, the last nan of a
 window over the others.
 """
 
@@ -16,8 +16,10 @@ from typing import Any
 import numpy
 
 from refnet import _dtype
-from refnet._ops.index import take
-from refnet._tape import Primitive, wrap
+from refnet._kernels import pool as kernels
+from refnet._ops._arrays import assign_at
+from refnet._ops.index import put, take
+from refnet._tape import Primitive, takes_kernels, wrap
 from refnet._workspace import empty
 
 Array = Any
@@ -37,10 +39,10 @@ def pooled_size(size: int, kernel: int, stride: int, padding: int, dilation: int
     return places - 1 if (places - 1) * stride >= size + padding else places
 
 
-def _surrounded(
+def surrounded(
     xp: Any, x: Array, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, places: Ints, value: Any
 ) -> Array:
-    """x with `value` around it, as far as the windows reach."""
+    """x with `value` around it, as far as the windows reach; x itself where they stay inside."""
     n = len(kernel)
     sizes = x.shape[-n:]
     reach = tuple(
@@ -54,7 +56,7 @@ def _surrounded(
     return out
 
 
-def _slices(k: Ints, stride: Ints, dilation: Ints, places: Ints) -> tuple[Any, ...]:
+def slices(k: Ints, stride: Ints, dilation: Ints, places: Ints) -> tuple[Any, ...]:
     """Where kernel position k of every window lies in the surrounded input."""
     starts = [i * d for i, d in zip(k, dilation, strict=True)]
     return (..., *(slice(a, a + s * (m - 1) + 1, s) for a, s, m in zip(starts, stride, places, strict=True)))
@@ -67,23 +69,23 @@ def winners(xp: Any, x: Array, kernel: Ints, stride: Ints, padding: Ints, dilati
     """The position of each window's maximum in its plane, counted in row-major order: int64, (.., *P)."""
     n = len(kernel)
     sizes = x.shape[-n:]
-    lowest = _lowest(x.dtype)
-    around = _surrounded(xp, x, kernel, stride, padding, dilation, places, lowest)
-    best = xp.full((*x.shape[:-n], *places), lowest, x.dtype)
+    least = lowest(x.dtype)
+    around = surrounded(xp, x, kernel, stride, padding, dilation, places, least)
+    best = xp.full((*x.shape[:-n], *places), least, x.dtype)
     index = xp.broadcast_to(_first_inside(xp, sizes, stride, padding, dilation, places), best.shape).copy()
     for k in product(*map(range, kernel)):
-        here = around[_slices(k, stride, dilation, places)]
+        here = around[slices(k, stride, dilation, places)]
         better = (here > best) | xp.isnan(here) if x.dtype.kind in "fV" else here > best
         best = xp.where(better, here, best)
-        index = xp.where(better, _positions(xp, k, sizes, stride, padding, dilation, places), index)
+        index = xp.where(better, positions(xp, k, sizes, stride, padding, dilation, places), index)
     return index
 
 
-def _lowest(dtype: Any) -> Any:
+def lowest(dtype: Any) -> Any:
     return -math.inf if dtype.kind in "fV" else numpy.iinfo(dtype).min
 
 
-def _positions(xp: Any, k: Ints, sizes: Ints, stride: Ints, padding: Ints, dilation: Ints, places: Ints) -> Array:
+def positions(xp: Any, k: Ints, sizes: Ints, stride: Ints, padding: Ints, dilation: Ints, places: Ints) -> Array:
     """The plane position of kernel position k of every window."""
     position = xp.zeros((), "int64")
     for size, i, s, p, d, m in zip(sizes, k, stride, padding, dilation, places, strict=True):
@@ -102,11 +104,44 @@ def _first_inside(xp: Any, sizes: Ints, stride: Ints, padding: Ints, dilation: I
 
 def take_winners(x: Any, index: Array, dims: int) -> tuple[Any, Any]:
     """The elements of x at plane positions `index`, differentiably, and the positions as a tensor."""
+    return take(x, index=index + plane_starts(x.device.xp, x.shape, dims)), wrap(index, x.device)
+
+
+def plane_starts(xp: Any, shape: Ints, dims: int) -> Array:
+    """Where the planes, of `dims` dimensions, of an array of this shape begin, (.., 1, 1)."""
+    lead, plane = shape[: len(shape) - dims], math.prod(shape[len(shape) - dims :])
+    return (xp.arange(math.prod(lead)) * plane).reshape(*lead, *(1,) * dims)
+
+
+@Primitive
+def window_max(
+    xp: Any, x: Array, *, index: Array, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, places: Ints
+) -> Array:
+    """out[.., i] = x[.., index[.., i]], the maximum of window i        dL/dx = each g at its index, summed
+
+    The positions are left in `index`, int64. What `max_windows` is on a GPU, where one kernel finds values and positions.
+    """
+    index[...] = winners(xp, x, kernel, stride, padding, dilation, places)
+    return take.forward(xp, x, index=index + plane_starts(xp, x.shape, len(kernel)))
+
+
+def _window_max_rule(g: Any, x_shape: Ints, index: Array, kernel: Ints) -> Any:
+    return put(g, index=index + plane_starts(g.device.xp, x_shape, len(kernel)), shape=x_shape)
+
+
+window_max.vjp(x=_window_max_rule)
+window_max.on_gpu(kernels.max_pool)
+window_max.directly_on_gpu(kernels.max_pool_gradient)
+
+
+def max_windows(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, places: Ints) -> tuple[Any, Any]:
+    """The maxima of the windows of x, differentiably, and their positions in their planes."""
     xp = x.device.xp
-    lead = x.shape[: x.ndim - dims]
-    plane = math.prod(x.shape[x.ndim - dims :])
-    offsets = (xp.arange(math.prod(lead)) * plane).reshape(*lead, *(1,) * dims)
-    return take(x, index=index + offsets), wrap(index, x.device)
+    if not takes_kernels(xp):
+        return take_winners(x, winners(xp, x._array, kernel, stride, padding, dilation, places), len(kernel))
+    index = xp.empty((*x.shape[: x.ndim - len(kernel)], *places), "int64")
+    geometry = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation, "places": places}
+    return window_max(x, index=index, **geometry), wrap(index, x.device)
 
 
 def adaptive_bounds(size: int, places: int) -> list[slice]:
@@ -146,7 +181,7 @@ def winner(xp: Any, values: Array) -> Array:
 def unpool(xp: Any, x: Array, *, index: Array, shape: Ints) -> Array:
     """Zeros of `shape` with x[i] at position index[i]; of several for one position the last        dL/dx = g[index]"""
     out = xp.zeros(shape, x.dtype)
-    out.reshape(-1)[index] = x
+    assign_at(xp, out.reshape(-1), index, x)
     return out
 
 
@@ -169,12 +204,20 @@ def divisors(
     return count
 
 
-@functools.lru_cache(maxsize=256)
 def divisor(
     xp: Any, sizes: Ints, kernel: Ints, stride: Ints, padding: Ints, places: Ints, count_padding: bool
 ) -> Array | int:
     """`divisors`, or the one number where all windows count as many."""
-    count = divisors(xp, sizes, kernel, stride, padding, places, count_padding)
+    found = _divisor(sizes, kernel, stride, padding, places, count_padding)
+    if isinstance(found, int) or xp is numpy:
+        return found
+    return divisors(xp, sizes, kernel, stride, padding, places, count_padding)
+
+
+@functools.lru_cache(maxsize=256)
+def _divisor(sizes: Ints, kernel: Ints, stride: Ints, padding: Ints, places: Ints, count_padding: bool) -> Array | int:
+    """The same on the host, where looking at the counts costs no wait for a GPU."""
+    count = divisors(numpy, sizes, kernel, stride, padding, places, count_padding)
     most = int(count.max())
     return most if int(count.min()) == most else count
 
@@ -191,10 +234,10 @@ def window_mean(xp: Any, x: Array, *, kernel: Ints, stride: Ints, padding: Ints,
     if _tiles(x.shape, kernel, stride, padding, places):
         return _divided(_tile_sums(x, kernel), divisor).astype(out_type, copy=False)
     ones = (1,) * len(kernel)
-    around = _surrounded(xp, x, kernel, stride, padding, ones, places, 0)
+    around = surrounded(xp, x, kernel, stride, padding, ones, places, 0)
     total = xp.zeros((*x.shape[: -len(kernel)], *places), compute)
     for k in product(*map(range, kernel)):
-        total += around[_slices(k, stride, ones, places)]
+        total += around[slices(k, stride, ones, places)]
     return _divided(total, divisor).astype(out_type, copy=False)
 
 
@@ -208,9 +251,9 @@ def window_share(
     share = _divided(g.astype(compute), divisor)
     if _tiles(shape, kernel, stride, padding, places):
         return _tiled(xp, share, kernel).astype(g.dtype, copy=False)
-    around = _surrounded(xp, xp.zeros(shape, compute), kernel, stride, padding, ones, places, 0)
+    around = surrounded(xp, xp.zeros(shape, compute), kernel, stride, padding, ones, places, 0)
     for k in product(*map(range, kernel)):
-        around[_slices(k, stride, ones, places)] += share
+        around[slices(k, stride, ones, places)] += share
     inside = tuple(slice(p, p + size) for p, size in zip(padding, shape[-n:], strict=True))
     return xp.ascontiguousarray(around[(..., *inside)]).astype(g.dtype, copy=False)
 
@@ -271,6 +314,11 @@ def window_mean_gradient(
     """`window_share` of g."""
     geometry = {"kernel": kernel, "stride": stride, "padding": padding, "places": places}
     return [window_share.forward(xp, g, shape=x_shape, divisor=divisor, **geometry)]
+
+
+window_mean.on_gpu(kernels.window_mean)
+window_mean.directly_on_gpu(kernels.window_mean_gradient)
+window_share.on_gpu(kernels.window_share)
 
 
 @Primitive

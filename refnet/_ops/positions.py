@@ -11,6 +11,8 @@ from typing import Any
 
 from refnet import _dtype
 from refnet._check import check
+from refnet._device import on_host
+from refnet._ops._arrays import assign_at, combine_at
 from refnet._ops._dims import Shape
 from refnet._tape import Primitive, TensorBase
 
@@ -42,7 +44,7 @@ put.vjp(g=lambda h, index: take(h, index=index))
 def replace(xp: Any, x: Array, v: Array, *, index: Array) -> Array:
     """x with position index[i] (in logical order) set to v[i]        dL/dx = g, 0 there        dL/dv = g there"""
     out = xp.array(x, order="C")
-    out.reshape(-1)[index] = v
+    assign_at(xp, out.reshape(-1), index, v)
     return out
 
 
@@ -82,10 +84,10 @@ def add_at(xp: Any, out: Array, key: Any, g: Array) -> None:
     """out[key] += g, for positions that may repeat; half types are added up in float32."""
     wide = _dtype.opmath(out.dtype)
     if wide is out.dtype:
-        xp.add.at(out, key, g)
+        combine_at(xp, xp.add, out, key, g)
     else:
         total = out.astype(wide)
-        xp.add.at(total, key, g.astype(wide) if hasattr(g, "astype") else g)
+        combine_at(xp, xp.add, total, key, g.astype(wide) if hasattr(g, "astype") else g)
         out[...] = total
 
 
@@ -125,7 +127,7 @@ def fancy_set(xp: Any, x: Array, v: Array, *, key: Any, accumulate: bool, order:
     if accumulate:
         add_at(xp, out, key, v)
     else:
-        out[key] = v
+        assign_at(xp, out, key, v)
     return out
 
 
@@ -141,10 +143,10 @@ fancy_set.vjp(
 def check_bounds(
     index: Array, n: int, d: int, error: type[Exception], negative: bool = False, where_: str = ""
 ) -> None:
-    """Every position lies in a dimension d of size n; from the end too if `negative`."""
+    """Every position lies in a dimension d of size n; from the end too if `negative`. On the CPU: see `on_host`."""
     lowest = -n if negative else 0
     check(
-        index.size == 0 or (lowest <= int(index.min()) and int(index.max()) < n),
+        not on_host(index) or index.size == 0 or (lowest <= int(index.min()) and int(index.max()) < n),
         lambda: (
             f"{where_}index {int(index[(index < lowest) | (index >= n)][0])} is out of bounds for dimension {d} with "
             f"size {n}"

@@ -33,7 +33,7 @@ def _tolerances(a: Any, atol: Any, rtol: Any) -> tuple[Any, Any]:
 
 def _threshold(xp: Any, s: Array, atol: Any, rtol: Any) -> Array:
     """(..., k) -> (..., 1): what a singular value has to exceed."""
-    largest = s.max(-1, initial=0) if s.size else xp.zeros(s.shape[:-1], s.dtype)
+    largest = s.max(-1) if s.size else xp.zeros(s.shape[:-1], s.dtype)
     return xp.maximum(atol, rtol * largest)[..., None].astype(s.dtype, copy=False)
 
 

@@ -3,7 +3,9 @@
 from typing import Any
 
 from refnet._check import check
-from refnet._ops._args import expect_tensor, type_name
+from refnet._device import on_host
+from refnet._ops._args import expect_one_device, expect_tensor, type_name
+from refnet._ops._arrays import repeated
 from refnet._ops._dims import Shape, dim_of, dims_of, sizes_of
 from refnet._ops.positions import fancy_index, overwrite, take
 from refnet._ops.views import copy, expand, reshape, transpose
@@ -181,6 +183,7 @@ def repeat_interleave(
     tensor([1, 1, 2])
     """
     expect_tensor(input, "repeat_interleave")
+    expect_one_device("repeat_interleave", input, repeats)
     xp = input.device.xp
     if repeats is None:
         positions = _repeated(input, input.numel(), output_size)
@@ -224,10 +227,10 @@ def _repeated(repeats: Any, n: int, output_size: int | None) -> Array:
             f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} and input.size(dim) = {n}"
         ),
     )
-    check(counts.size == 0 or int(counts.min()) >= 0, lambda: "repeats can not be negative")
+    check(not on_host(counts) or counts.size == 0 or int(counts.min()) >= 0, lambda: "repeats can not be negative")
     if counts.size != n:
         counts = xp.broadcast_to(counts, (n,))
-    positions = xp.repeat(xp.arange(n), counts)
+    positions = repeated(xp, counts, output_size)
     check(
         output_size is None or output_size == positions.size,
         lambda: f"allocated size does not match required size: expected {positions.size} but got {output_size}",

@@ -102,7 +102,7 @@ def sum(input: Any, dim: Any = MISSING, keepdim: bool = False, *, dtype: Any = N
 @Primitive
 def _without_nan(xp: Any, x: Array) -> Array:
     """out = 0 where x is nan, else x        dL/dx = g, 0 where x is nan and g finite"""
-    return xp.where(x != x, x.dtype.type(0), x)
+    return xp.where(x != x, x.dtype.type(0), x).astype(x.dtype, copy=False)  # cupy has no loop for bfloat16
 
 
 _without_nan.vjp(x=lambda g, x: g * (x == x))
@@ -164,7 +164,7 @@ def _prod(xp: Any, x: Array, *, dims: Shape, keepdim: bool) -> Array:
     """out = product of x over dims        dL/dx_i = g times the product of the others"""
     if x.dtype == bool:
         return xp.all(x, axis=dims, keepdims=keepdim)
-    wide = x.astype(_dtype.opmath(x.dtype), copy=False)
+    wide = x.astype(_dtype.opmath(x.dtype), copy=not dims)  # the product over no dimension is x itself: a copy
     return without(tree_product(xp, wide, dims), dims, keepdim).astype(x.dtype, copy=False)
 
 
@@ -172,7 +172,7 @@ def _prod_rule(g: Any, x: Any, out: Any, dims: Shape, keepdim: bool) -> Any:
     if not x.ndim:
         return g
     g, out = restore(g, dims, keepdim, x.ndim), restore(out, dims, keepdim, x.ndim)
-    if not (x == 0).any().item():
+    if x.device.type == "cpu" and not (x == 0).any().item():  # a GPU is not waited for
         return g * (out / x)
     # With zeros among the factors: the product of what comes before times the product of what comes after.
     order = (*(d for d in range(x.ndim) if d not in dims), *dims)

@@ -11,6 +11,7 @@ from refnet._check import check
 from refnet._device import strided
 from refnet._ops import shape
 from refnet._ops._args import expect_tensor
+from refnet._ops._arrays import unraveled
 from refnet._ops._dims import dim_of
 from refnet._ops.diagonal import diagonal
 from refnet._ops.positions import fancy_index
@@ -45,7 +46,7 @@ def _write(input: Any, src: Any, positions: Array) -> Any:
     xp = input.device.xp
     if not input.ndim:
         return _write(input.reshape(1), src, positions).reshape(())
-    key = tuple(xp.unravel_index(positions, input.shape))
+    key = unraveled(xp, positions, tuple(input.shape))
     return written(input, src.to(input.dtype), key=key)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from refnet import _dtype
 from refnet._ops import shape
 from refnet._ops._args import Values, expect_tensor, into, values_into
+from refnet._ops._arrays import accumulate
 from refnet._ops._dims import dim_of
 from refnet._ops.gather import gather
 from refnet._ops.pointwise import exp, log, where
@@ -46,7 +47,7 @@ def _cumprod(xp: Any, x: Array, *, dim: int) -> Array:
 def _cumprod_rule(g: Any, x: Any, out: Any, dim: int) -> Any:
     if x.ndim == 0 or x.numel() == 0 or x.shape[dim] == 1:
         return g
-    if not (x == 0).any().item():
+    if x.device.type == "cpu" and not (x == 0).any().item():  # a GPU is not waited for
         return _cumsum(g * out, dim=dim, reverse=True) / x
     # out_i without the factor x_k, for every pair: the products of x with 1 in place of x_k, where i >= k.
     g, x = shape.movedim(g, dim, -1), shape.movedim(x, dim, -1)
@@ -105,10 +106,10 @@ def _running(input: Any, dim: int, out: Any, name: str) -> Values:
     if not x.ndim:
         place = xp.zeros((), "int64")
     else:
-        extreme = (xp.maximum if name == "cummax" else xp.minimum).accumulate(wide, axis=d)
+        extreme = accumulate(xp, xp.maximum if name == "cummax" else xp.minimum, wide, d)
         wins = (wide == extreme) | (wide != wide)
         numbers = xp.arange(x.shape[d]).reshape((-1,) + (1,) * (x.ndim - d - 1))
-        place = xp.maximum.accumulate(xp.where(wins, numbers, 0), axis=d)
+        place = accumulate(xp, xp.maximum, xp.where(wins, numbers, 0), d)
     position = wrap(xp.ascontiguousarray(place, dtype="int64") if x.ndim else place, input.device)
     return values_into(out, Values(gather(input, d, position), position), name)
 
@@ -143,7 +144,7 @@ def _logcumsumexp(xp: Any, x: Array, *, dim: int) -> Array:
     """out_i = log of the sum of e^x_j for j <= i        dL/dx_j = sum over i >= j of g_i e^(x_j - out_i)"""
     if x.ndim == 0 or x.size == 0:
         return x.copy()
-    out = xp.logaddexp.accumulate(x.astype(_wider(x), copy=False), axis=dim)
+    out = accumulate(xp, xp.logaddexp, x.astype(_wider(x), copy=False), dim)
     return xp.ascontiguousarray(out).astype(x.dtype, copy=False)
 
 

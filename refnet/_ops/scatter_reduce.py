@@ -10,7 +10,8 @@ from typing import Any
 from refnet import _dtype
 from refnet._check import check
 from refnet._ops import shape
-from refnet._ops._args import expect_tensor, into, type_name
+from refnet._ops._args import expect_one_device, expect_tensor, into, type_name
+from refnet._ops._arrays import combine_at
 from refnet._ops._dims import dim_of
 from refnet._ops.gather import along, check_scatter, gathered, scattered, scattered_sum
 from refnet._ops.pointwise import where
@@ -51,7 +52,7 @@ def _scatter_reduced(xp: Any, x: Array, v: Array, *, dim: int, index: Array, red
     combine = {"sum": xp.add, "mean": xp.add, "prod": xp.multiply, "amax": xp.maximum, "amin": xp.minimum}[reduce]
     if kind.kind == "b" and reduce in ("sum", "prod"):
         combine = xp.logical_or if reduce == "sum" else xp.logical_and
-    combine.at(out, places, v)
+    combine_at(xp, combine, out, places, v)
     if reduce == "mean":
         count = _count(xp, x.shape, places, include_self)
         out = out / count.astype(kind) if out.dtype.kind == "f" else out // count.astype(kind)
@@ -61,7 +62,7 @@ def _scatter_reduced(xp: Any, x: Array, v: Array, *, dim: int, index: Array, red
 def _count(xp: Any, sizes: Any, places: Any, include_self: bool) -> Array:
     """How many numbers meet at each place; 1 where none do."""
     count = xp.full(sizes, int(include_self), "int64")
-    xp.add.at(count, places, 1)
+    combine_at(xp, xp.add, count, places, 1)
     return xp.maximum(count, 1)
 
 
@@ -128,6 +129,7 @@ def scatter_reduce(
     expect_tensor(input, "scatter_reduce")
     expect_tensor(index, "scatter_reduce", "index", 3)
     expect_tensor(src, "scatter_reduce", "src", 4)
+    expect_one_device("scatter_reduce", input, index, src)
     reduce = _ALSO_CALLED.get(reduce, reduce)
     check(
         reduce in _REDUCTIONS,
@@ -158,6 +160,7 @@ def index_reduce(
     expect_tensor(input, "index_reduce")
     expect_tensor(index, "index_reduce", "index", 3)
     expect_tensor(source, "index_reduce", "source", 4)
+    expect_one_device("index_reduce", input, index, source)
     check(
         reduce in _REDUCTIONS[1:],
         lambda: f"{name}: Expected reduce to be one of prod, mean, amax or amin but got {reduce}.",

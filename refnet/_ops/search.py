@@ -3,9 +3,13 @@
 import math
 from typing import Any
 
+import numpy
+
 from refnet import _dtype
 from refnet._check import check
-from refnet._ops._args import expect_tensor, into, type_name
+from refnet._device import on_host
+from refnet._ops._args import expect_one_device, expect_tensor, into, type_name
+from refnet._ops._arrays import as_array, combine_at, counts
 from refnet._tape import TensorBase, wrap
 
 Array = Any
@@ -34,6 +38,7 @@ def searchsorted(
     """
     name = "torch.searchsorted()"
     expect_tensor(sorted_sequence, "searchsorted", "sorted_sequence")
+    expect_one_device("searchsorted", sorted_sequence, input, sorter)
     number = not isinstance(input, TensorBase)
     common = _dtype.result_type(sorted_sequence, input).numpy
     if number:
@@ -64,7 +69,7 @@ def searchsorted(
         n = sorted_sequence.shape[-1] if sorted_sequence.ndim else 1
         at = sorter._array
         check(
-            at.size == 0 or (int(at.min()) >= 0 and int(at.max()) < n),
+            not on_host(at) or at.size == 0 or (int(at.min()) >= 0 and int(at.max()) < n),
             lambda: "torch.searchsorted(): sorter index out of range",
             IndexError if at.size and sorted_sequence.ndim == 1 else RuntimeError,
         )
@@ -113,7 +118,7 @@ def _positions(xp: Any, edges: Array, x: Array, right: bool) -> Array:
     else:
         found = xp.empty(x.shape, "int64")
         for row in range(math.prod(edges.shape[:-1]) if found.size else 0):
-            at = xp.unravel_index(row, edges.shape[:-1])
+            at = numpy.unravel_index(row, edges.shape[:-1])
             found[at] = xp.searchsorted(edges[at], x[at], side)
     return xp.where(x != x, edges.shape[-1], found)
 
@@ -151,6 +156,7 @@ def isin(
         ),
         TypeError,
     )
+    expect_one_device("isin", *tensors)
     common = _dtype.result_type(elements, test_elements)
     device: Any = tensors[0].device
     xp = device.xp
@@ -172,6 +178,7 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     tensor([1, 0, 2])
     """
     expect_tensor(input, "bincount")
+    expect_one_device("bincount", input, weights)
     check(
         not input.dtype.is_floating_point and input.dtype is not _dtype.bool_,
         lambda: f"\"bincount_cpu\" not implemented for '{type_name(input.dtype)}'",
@@ -185,7 +192,9 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     xp = input.device.xp
     positions = input._array.astype("int64")
     if weights is None:
-        return wrap(xp.bincount(positions, minlength=minlength).astype("int64"), input.device)
+        if not on_host(positions):
+            minlength = max(minlength, int(positions.max()) + 1 if positions.size else 0)
+        return wrap(counts(xp, positions, minlength).astype("int64"), input.device)
     check(
         weights.ndim == 1 and weights.shape == input.shape,
         lambda: (
@@ -197,9 +206,9 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     kind = "float32" if weights.dtype is _dtype.float32 else "float64"
     if not positions.size:
         return wrap(xp.zeros(minlength, "int64"), input.device)
-    counts = xp.zeros(max(int(positions.max()) + 1, minlength), kind)
-    xp.add.at(counts, positions, weights._array.astype(kind))
-    return wrap(counts, input.device)
+    sums = xp.zeros(max(int(positions.max()) + 1, minlength), kind)
+    combine_at(xp, xp.add, sums, positions, weights._array.astype(kind))
+    return wrap(sums, input.device)
 
 
 def histc(input: Any, bins: int = 100, min: Any = 0, max: Any = 0, *, out: Any = None) -> Any:
@@ -221,7 +230,7 @@ def histc(input: Any, bins: int = 100, min: Any = 0, max: Any = 0, *, out: Any =
     if low == high:
         low, high = low - 1, high + 1
     check(
-        bool(xp.isfinite(low) and xp.isfinite(high)),
+        math.isfinite(low) and math.isfinite(high),
         lambda: f"torch.histogram(): dimension 0's range [{low}, {high}] is not finite",
     )
     check(
@@ -229,8 +238,11 @@ def histc(input: Any, bins: int = 100, min: Any = 0, max: Any = 0, *, out: Any =
         lambda: f"torch.histc: max must be larger than min, got min {low} and max {high}",
     )
     kind = _dtype.opmath(x.dtype)
-    inside = x[(x >= low) & (x <= high)].astype(kind)
-    low, high = xp.asarray(low, kind), xp.asarray(high, kind)
-    places = ((inside - low) * bins / (high - low)).astype("int64")
-    counts = xp.bincount(xp.minimum(places, bins - 1), minlength=bins)
-    return into(out, wrap(counts.astype(x.dtype), input.device), "histc")
+    inside = (x >= low) & (x <= high)
+    chosen = x[inside] if on_host(x) else xp.where(inside, x, low)  # how many they are is not known on a GPU
+    low, high = as_array(xp, low, kind), as_array(xp, high, kind)
+    places = xp.minimum(((chosen.astype(kind) - low) * bins / (high - low)).astype("int64"), bins - 1)
+    if not on_host(x):
+        places = xp.where(inside, places, bins)  # one more place, for those that are outside
+    found = counts(xp, places, bins + 1)[:bins]
+    return into(out, wrap(found.astype(x.dtype), input.device), "histc")

@@ -5,7 +5,8 @@ from typing import Any
 
 from refnet import _dtype
 from refnet._check import check
-from refnet._ops._args import expect_tensor, into, type_name
+from refnet._device import on_host
+from refnet._ops._args import expect_one_device, expect_tensor, into, type_name
 from refnet._ops._dims import dim_of
 from refnet._ops.masks import filled_where
 from refnet._ops.positions import check_bounds, fancy_index, fancy_set, fill_value, is_position, sizes
@@ -27,13 +28,14 @@ def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Any:
     """
     expect_tensor(input, "index_select")
     expect_tensor(index, "index_select", "index", 3)
+    expect_one_device("index_select", input, index)
     d = dim_of(dim, input.ndim)
     check(index.ndim <= 1, lambda: "index_select(): Index is supposed to be a vector", IndexError)
     check(is_position(index), lambda: "index_select(): Expected dtype int32 or int64 for index")
     positions = index._array.reshape(-1)
     n = sizes(input)[d]
     check(
-        positions.size == 0 or (int(positions.min()) >= 0 and int(positions.max()) < n),
+        not on_host(positions) or positions.size == 0 or (int(positions.min()) >= 0 and int(positions.max()) < n),
         lambda: "index out of range in self",
         IndexError,
     )
@@ -57,6 +59,7 @@ def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1, 
     expect_tensor(input, "index_add")
     expect_tensor(index, "index_add", "index", 3)
     expect_tensor(source, "index_add", "source", 4)
+    expect_one_device("index_add", input, index, source)
     d = dim_of(dim, input.ndim)
     check(
         index.ndim <= 1,
@@ -118,6 +121,7 @@ def index_copy(input: Any, dim: int, index: Any, source: Any, *, out: Any = None
     expect_tensor(input, "index_copy")
     expect_tensor(index, "index_copy", "index", 3)
     expect_tensor(source, "index_copy", "source", 4)
+    expect_one_device("index_copy", input, index, source)
     d = dim_of(dim, input.ndim)
     check(index.ndim < 2, lambda: f"{name}: Index should have dimension 1 or 0 (got {index.ndim})", IndexError)
     check(
@@ -159,6 +163,7 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     """
     expect_tensor(input, "index_fill")
     expect_tensor(index, "index_fill", "index", 3)
+    expect_one_device("index_fill", input, index)
     d = dim_of(dim, input.ndim)
     check(index.dtype is _dtype.int64, lambda: "index_fill_(): Expected dtype int64 for index.", IndexError)
     check(index.ndim <= 1, lambda: "Index has to be a vector/scalar")

@@ -3,12 +3,16 @@
 import math
 from typing import Any
 
+import numpy
+
 from refnet import _dtype
 from refnet._check import check
-from refnet._ops._accumulate import tree_sum
+from refnet._kernels import softmax as kernels
+from refnet._ops._accumulate import row_products, tree_sum
 from refnet._ops._args import expect_tensor, into, type_name
 from refnet._ops._dims import dim_of
 from refnet._tape import Primitive
+from refnet._workspace import empty
 
 Array = Any
 
@@ -19,6 +23,44 @@ def shift_down(xp: Any, x: Array, dim: int) -> Array:
     return x - x.max(axis=dim, keepdims=True) if x.size else x
 
 
+_SMALL = 8.0  # |x| up to which e^x needs no shift: a sum of such is off by no more than one of shifted ones
+
+
+def exponentials(xp: Any, x: Array, dim: int) -> tuple[Array, Array, Array]:
+    """y = x - c in the type computed in, e^y, and its sum along `dim` with size 1, where c keeps e^y in range.
+
+    c is the maximum along `dim`, or 0, for the price of two looks at x, where all of x is small.
+    """
+    x = x.astype(_dtype.opmath(x.dtype), copy=False)
+    y = x if _all_small(xp, x) else shift_down(xp, x, dim)
+    powers = _powers(xp, y)
+    return y, powers, _sums(xp, powers, dim)
+
+
+def _all_small(xp: Any, x: Array) -> bool:
+    if xp is not numpy or x.size < _MANY:
+        return False
+    return bool(xp.maximum.reduce(x, axis=None) <= _SMALL and xp.minimum.reduce(x, axis=None) >= -_SMALL)
+
+
+def _powers(xp: Any, x: Array) -> Array:
+    """e^x"""
+    return xp.exp(x, out=empty(xp, x.shape, x.dtype)) if x.size >= _MANY and x.flags.c_contiguous else xp.exp(x)
+
+
+def _sums(xp: Any, x: Array, dim: int) -> Array:
+    """The sums along `dim`, which stays with size 1."""
+    if dim != x.ndim - 1 or not x.flags.c_contiguous:
+        return tree_sum(xp, x, (dim,))
+    if xp is numpy and _DOT <= x.shape[dim] <= 64 * _DOT:
+        return row_products(xp, x, xp.ones(x.shape[dim], x.dtype))[..., None]
+    return xp.add.reduce(x, axis=dim, keepdims=True)
+
+
+_MANY = 1 << 14  # elements from which on two looks cost less than what they save
+_DOT = 64  # elements from which on, and times 64 up to which, BLAS adds sooner and as well as a tree of sums
+
+
 def _row_major(xp: Any, out: Array, dtype: Any) -> Array:
     """The result in its own type, row-major whatever the input, as torch's is."""
     return xp.asarray(out, dtype=dtype, order="C")
@@ -27,8 +69,9 @@ def _row_major(xp: Any, out: Array, dtype: Any) -> Array:
 @Primitive
 def _softmax(xp: Any, x: Array, *, dim: int) -> Array:
     """out_i = e^(x_i - max x) / sum_j e^(x_j - max x)        dL/dx = out (g - sum_j g_j out_j)"""
-    exponentials = xp.exp(shift_down(xp, x, dim))
-    return _row_major(xp, exponentials / tree_sum(xp, exponentials, (dim,)), x.dtype)
+    _, powers, sums = exponentials(xp, x, dim)
+    powers /= sums
+    return _row_major(xp, powers, x.dtype)
 
 
 @_softmax.variant
@@ -48,18 +91,20 @@ _softmax.vjp(x=_softmax_rule)
 
 def _softmax_gradient(xp: Any, g: Array, out: Array, dim: int) -> Array:
     product = g * out
-    product -= out * tree_sum(xp, product, (dim,))
+    product -= out * _sums(xp, product, dim)
     return product
 
 
 _softmax.direct(x=_softmax_gradient)
+_softmax.on_gpu(kernels.softmax)
+_softmax.directly_on_gpu(kernels.softmax_gradient)
 
 
 @Primitive
 def _log_softmax(xp: Any, x: Array, *, dim: int) -> Array:
     """out_i = x_i - max x - ln sum_j e^(x_j - max x)        dL/dx = g - e^out sum_j g_j"""
-    shifted = shift_down(xp, x, dim)
-    return _row_major(xp, shifted - xp.log(tree_sum(xp, xp.exp(shifted), (dim,))), x.dtype)
+    shifted, powers, sums = exponentials(xp, x, dim)
+    return _row_major(xp, xp.subtract(shifted, xp.log(sums), out=powers), x.dtype)
 
 
 @_log_softmax.variant
@@ -73,12 +118,14 @@ _log_softmax.vjp(x=lambda g, out, dim: g - out.exp() * g.sum(dim, keepdim=True))
 
 
 def _log_softmax_gradient(xp: Any, g: Array, out: Array, dim: int) -> Array:
-    share = xp.exp(out)
-    share *= tree_sum(xp, g, (dim,))
+    share = _powers(xp, out)
+    share *= _sums(xp, g, dim)
     return xp.subtract(g, share, out=share)
 
 
 _log_softmax.direct(x=_log_softmax_gradient)
+_log_softmax.on_gpu(kernels.log_softmax)
+_log_softmax.directly_on_gpu(kernels.log_softmax_gradient)
 
 
 def _along(primitive: Primitive, input: Any, dim: Any, dtype: Any, out: Any, name: str) -> Any:
@@ -131,3 +178,4 @@ def masked_softmax(xp: Any, x: Array, *, dim: int) -> Array:
 
 masked_softmax.vjp(x=_softmax_rule)
 masked_softmax.direct(x=_softmax_gradient)
+masked_softmax.directly_on_gpu(kernels.softmax_gradient)

@@ -9,6 +9,7 @@ import numpy
 
 from refnet._check import check
 from refnet._ops._args import into
+from refnet._ops._arrays import determinant, errors_raised
 from refnet._ops._lapack import (
     LinAlgError,
     column_major,
@@ -16,11 +17,12 @@ from refnet._ops._lapack import (
     expect_kernel,
     expect_matrices,
     expect_square,
+    identity,
     returned,
 )
 from refnet._ops.matmul import matrix_product
 from refnet._ops.piecewise import where
-from refnet._tape import Primitive
+from refnet._tape import Primitive, wrap
 
 Array = Any
 
@@ -29,15 +31,12 @@ SVD = returned("linalg_svd", "U", "S", "Vh")
 LegacySVD = returned("svd", "U", "S", "V")
 
 
-def _identity(like: Any, n: int) -> Any:
-    return like.new_tensor(like.device.xp.eye(n))
-
-
 def _failing(xp: Any, a: Array, run: Any) -> int | None:
     """The position of the first matrix that `run` cannot do; None for a single one."""
     for position, index in enumerate(numpy.ndindex(*a.shape[:-2])):
         try:
-            run(a[index])
+            with errors_raised(xp):
+                run(a[index])
         except numpy.linalg.LinAlgError:
             return position if a.ndim > 2 else None
     return None
@@ -53,7 +52,8 @@ def _eigh(xp: Any, a: Array, *, uplo: str) -> tuple[Array, Array]:
     skew(X) = X - X^T, E[i, j] = w[j] - w[i]
     """
     try:
-        w, v = xp.linalg.eigh(a, UPLO=uplo)
+        with errors_raised(xp):
+            w, v = xp.linalg.eigh(a, UPLO=uplo)
     except numpy.linalg.LinAlgError:
         first = _failing(xp, a, lambda x: xp.linalg.eigh(x, UPLO=uplo))
         batch = "" if first is None else f"(Batch element {first}): "
@@ -66,11 +66,11 @@ def _eigh(xp: Any, a: Array, *, uplo: str) -> tuple[Array, Array]:
 
 def _eigh_rule(g: Any, out: Any) -> Any:
     w, v = out
-    identity = _identity(w, w.shape[-1])
-    inner = 0.0 if g[0] is None else g[0].unsqueeze(-1) * identity
+    diagonal = identity(w, w.shape[-1])
+    inner = 0.0 if g[0] is None else g[0].unsqueeze(-1) * diagonal
     if g[1] is not None:
         turning = matrix_product(v.mT, g[1])
-        gaps = (w.unsqueeze(-2) - w.unsqueeze(-1)) * 2 + identity  # on the diagonal the numerator is 0
+        gaps = (w.unsqueeze(-2) - w.unsqueeze(-1)) * 2 + diagonal  # on the diagonal the numerator is 0
         inner = (turning - turning.mT) / gaps + inner
     return matrix_product(v, matrix_product(inner, v.mT))
 
@@ -117,7 +117,8 @@ def _svd(xp: Any, a: Array, *, full: bool) -> tuple[Array, Array, Array]:
             + (I - U U^T) gU / S V^T + U / S gV^T (I - V V^T),        skew(X) = X - X^T, E[i, j] = S[j]^2 - S[i]^2
     """
     try:
-        u, s, vh = xp.linalg.svd(a, full_matrices=full)
+        with errors_raised(xp):
+            u, s, vh = xp.linalg.svd(a, full_matrices=full)
     except numpy.linalg.LinAlgError:
         first = _failing(xp, a, lambda x: xp.linalg.svd(x))
         batch = "" if first is None else f"(Batch element {first}): "
@@ -132,10 +133,10 @@ def _svd_rule(g: Any, out: Any) -> Any:
     u, s, vh = out[0][..., :k], out[1], out[2][..., :k, :]
     gu = None if g[0] is None else g[0][..., :k]
     gvh = None if g[2] is None else g[2][..., :k, :]
-    identity = _identity(s, k)
-    inner = 0.0 if g[1] is None else g[1].unsqueeze(-1) * identity
+    diagonal = identity(s, k)
+    inner = 0.0 if g[1] is None else g[1].unsqueeze(-1) * diagonal
     row, column = s.unsqueeze(-2), s.unsqueeze(-1)
-    gaps = (row - column) * (row + column) + identity
+    gaps = (row - column) * (row + column) + diagonal
     outside = 0.0
     if gu is not None:
         along = matrix_product(u.mT, gu)
@@ -210,6 +211,6 @@ def cofactors(x: Any) -> Any:
     u, s, vh = _svd(x, full=True)
     xp = x.device.xp
     n = s.shape[-1]
-    turn = x.new_tensor(xp.rint(xp.linalg.det(u._array) * xp.linalg.det(vh._array)))
-    others = where(x.new_tensor(xp.eye(n)) != 0, 1.0, s.unsqueeze(-2)).prod(-1)
-    return matrix_product(u * (others * turn.unsqueeze(-1)).unsqueeze(-2), vh)
+    turn = xp.asarray(xp.rint(determinant(xp, u._array) * determinant(xp, vh._array)), x.dtype.numpy)
+    others = where(identity(x, n) != 0, 1.0, s.unsqueeze(-2)).prod(-1)
+    return matrix_product(u * (others * wrap(turn, x.device).unsqueeze(-1)).unsqueeze(-2), vh)

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import numpy
+
 from refnet._check import check
 from refnet._device import address, storage, strided
 from refnet._ops._dims import Shape
 from refnet._ops.positions import put, take
-from refnet._tape import View
+from refnet._tape import View, wrap
 
 Array = Any
 
@@ -59,11 +61,18 @@ def _strided_rule(
 ) -> Any:
     xp = g.device.xp
     seen = memory_offsets(xp, size, stride) + offset
-    mine = memory_offsets(xp, x_shape, x_stride) + x_offset
-    length = int(max(seen.max(initial=0), mine.max(initial=0))) + 1
-    sharing = xp.bincount(mine.ravel(), minlength=length)[mine]
-    back = take(put(g, index=seen, shape=(length,)), index=mine)
-    return back if (sharing == 1).all() else back / type(g)(sharing.astype(g.dtype.numpy))
+    mine = memory_offsets(numpy, x_shape, x_stride) + x_offset
+    length = 1 + max(_last(size, stride, offset), _last(x_shape, x_stride, x_offset))
+    back = take(put(g, index=seen, shape=(length,)), index=xp.asarray(mine))
+    sharing = numpy.bincount(mine.ravel(), minlength=length)[mine]
+    if (sharing == 1).all():
+        return back
+    return back / wrap(xp.asarray(sharing.astype(g.dtype.numpy)), g.device)
+
+
+def _last(size: Shape, stride: Shape, offset: int) -> int:
+    """The position in memory of the last element; 0 where there is none."""
+    return 0 if 0 in size else offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
 
 
 _strided.vjp(x=_strided_rule)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy
 
+from refnet._device import to_numpy
 from refnet._engine import grad
 from refnet._tape import TensorBase
 
@@ -133,9 +134,9 @@ def _moved(func: Callable[..., Any], args: Any, position: int, number: int, step
     """Output `number` with input `position` moved by `step`, as a float64 array."""
     x = args[position]
     moved = x.detach().clone()
-    moved._array += step
+    moved._array += x.device.xp.asarray(step)
     changed = [*args[:position], moved.requires_grad_(), *args[position + 1 :]]
-    return _outputs(func, changed)[number]._array.astype("float64")
+    return to_numpy(_outputs(func, changed)[number]._array).astype("float64")
 
 
 def _numerical(func: Callable[..., Any], args: Any, position: int, number: int, eps: float) -> Any:
@@ -165,7 +166,7 @@ def _analytical(func: Callable[..., Any], args: Any, position: int, number: int,
             continue
         if check_types and g.dtype is not x.dtype:
             raise GradcheckError(f"Gradient has dtype mismatch: got {g.dtype}, expected {x.dtype}")
-        columns[:, i] = g._array.astype("float64").ravel()
+        columns[:, i] = to_numpy(g._array).astype("float64").ravel()
     return columns
 
 
@@ -209,7 +210,7 @@ def _check_direction(
     numerical = ((_moved(func, args, position, number, step) - _moved(func, args, position, number, -step)) * u).sum()
     numerical /= 2 * eps
     (g,) = grad(out, x, out.new_tensor(u), allow_unused=True, materialize_grads=True)
-    analytical = (g._array * v).sum()
+    analytical = (to_numpy(g._array) * v).sum()
     if not numpy.allclose(analytical, numerical, rtol, atol):
         raise GradcheckError(
             f"Jacobian mismatch for output {number} with respect to input {position} along a random direction: "
@@ -241,7 +242,7 @@ def _check_undefined(func: Callable[..., Any], args: Any, wanted: list[int]) -> 
         ones = [out.new_ones(out.shape) for out in kept]
         without = grad(kept, xs, ones, retain_graph=True, allow_unused=True, materialize_grads=True)
         for a, b in zip(with_zeros, without, strict=True):
-            if not numpy.array_equal(a._array, b._array, equal_nan=True):
+            if not numpy.array_equal(to_numpy(a._array), to_numpy(b._array), equal_nan=True):
                 raise GradcheckError(
                     "Expected backward function to handle undefined output grads: got a different result"
                 )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 from refnet import _dtype
-from refnet._device import device as Device
+from refnet._device import placed
 from refnet._memory_format import memory_format, preserve_format
 from refnet._tape import TensorBase
 from refnet.creation import empty
@@ -160,11 +160,13 @@ class UninitializedTensorMixin:
         """Become bfloat16."""
         return self.to(_dtype.bfloat16, memory_format=memory_format)
 
-    def cpu(self) -> Any:
+    def cpu(self, memory_format: memory_format = preserve_format) -> Any:
         """Move to host memory."""
         return self.to("cpu")
 
-    def cuda(self, device: Any = None) -> Any:
+    def cuda(
+        self, device: Any = None, non_blocking: bool = False, memory_format: memory_format = preserve_format
+    ) -> Any:
         """Move to a GPU."""
         return self.to("cuda" if device is None else device)
 
@@ -173,7 +175,7 @@ class UninitializedTensorMixin:
         made = empty(
             tuple(shape),
             dtype=self.dtype if dtype is None else dtype,
-            device=self.device if device is None else Device(device),
+            device=self.device if device is None else placed(device),
         )
         del self._hidden
         self.__class__ = self.cls_to_become  # type: ignore[assignment]

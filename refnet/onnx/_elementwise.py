@@ -159,22 +159,17 @@ def _silu(g: Graph, out: Operand, x: Operand) -> str:
     return g.node("Mul", [x.name, g.node("Sigmoid", [x.name])])
 
 
-@translates("gelu")
-def _gelu(g: Graph, out: Operand, x: Operand) -> str:
+@translates("nn.functional.gelu")
+def _gelu(g: Graph, out: Operand, input: Operand, approximate: str) -> str:
+    x = input
     if g.opset >= 20:
-        return g.node("Gelu", [x.name])
-    error = g.node("Erf", [g.node("Mul", [x.name, g.constant(math.sqrt(0.5), x.dtype)])])
-    share = g.node("Mul", [g.node("Add", [error, g.constant(1, x.dtype)]), g.constant(0.5, x.dtype)])
-    return g.node("Mul", [x.name, share])
-
-
-@translates("gelu_tanh")
-def _gelu_tanh(g: Graph, out: Operand, x: Operand) -> str:
-    if g.opset >= 20:
-        return g.node("Gelu", [x.name], approximate="tanh")
-    cube = g.node("Mul", [g.node("Mul", [x.name, x.name]), x.name])
-    inner = g.node("Add", [x.name, g.node("Mul", [cube, g.constant(0.044715, x.dtype)])])
-    bent = g.node("Tanh", [g.node("Mul", [inner, g.constant(math.sqrt(2 / math.pi), x.dtype)])])
+        return g.node("Gelu", [x.name], approximate=approximate)
+    if approximate == "tanh":
+        cube = g.node("Mul", [g.node("Mul", [x.name, x.name]), x.name])
+        inner = g.node("Add", [x.name, g.node("Mul", [cube, g.constant(0.044715, x.dtype)])])
+        bent = g.node("Tanh", [g.node("Mul", [inner, g.constant(math.sqrt(2 / math.pi), x.dtype)])])
+    else:
+        bent = g.node("Erf", [g.node("Mul", [x.name, g.constant(math.sqrt(0.5), x.dtype)])])
     share = g.node("Mul", [g.node("Add", [bent, g.constant(1, x.dtype)]), g.constant(0.5, x.dtype)])
     return g.node("Mul", [x.name, share])
 

@@ -103,4 +103,4 @@ def other_values(tensor: Any, sizes: dict[int, int]) -> Any:
     elif array.size and (array == array.flat[0]).all():
         other = ~array if array.dtype.kind == "b" else numpy.maximum(array, 1) - 1
         array = numpy.where(places % 2 == 0, other, array).astype(array.dtype)
-    return from_numpy(numpy.ascontiguousarray(array).reshape(array.shape))
+    return from_numpy(numpy.ascontiguousarray(array).reshape(array.shape)).to(tensor.device)

@@ -113,7 +113,9 @@ def kaiser(
     if M <= 1:
         return creation.ones(M, **options)
     steepness = creation.tensor(beta, dtype=options["dtype"], device=device)
-    rounded = float(steepness)  # so that beta^2 - k^2 is 0 at the ends, not below
+    rounded = creation.tensor(
+        beta, dtype=options["dtype"], device="cpu"
+    ).item()  # so that beta^2 - k^2 is 0 at the ends, not below
     last = min(rounded, -rounded + (M - 1) * 2 * rounded / _span(M, sym))
     k = creation.linspace(-rounded, last, M, **options)
     return i0(sqrt(steepness * steepness - k**2)) / i0(steepness)

@@ -142,13 +142,15 @@ def batches_of(library: Any, X: Any, y: Any, batch_size: int, workers: int, *, s
     return LoaderBatches(data.DataLoader(X, batch_size=batch_size, shuffle=shuffle, num_workers=workers))
 
 
-def inputs_and_target(batch: Any) -> tuple[list[Any], Any]:
-    """The parts of a batch: all but the last go into the model."""
+def inputs_and_target(batch: Any, device: Any = None) -> tuple[list[Any], Any]:
+    """The parts of a batch, moved to `device` if there is one: all but the last go into the model."""
     check(
         isinstance(batch, tuple | list) and len(batch) >= 2,
         lambda: f"expected a batch (input, target) or (inputs..., target), got {typename(batch)}",
         TypeError,
     )
+    if device is not None:
+        batch = [part.to(device, non_blocking=True) if hasattr(part, "to") else part for part in batch]
     *inputs, target = batch
     return inputs, target
 

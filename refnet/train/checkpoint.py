@@ -124,11 +124,14 @@ def from_saved(value: Any, library: Any) -> Any:
 
 
 def generator_states(library: Any, others: list[Any]) -> dict[str, Any]:
-    """The states of the library's default generator, of `others`, of numpy's global one and of Python's."""
+    """The states of the library's default generators, of `others`, of numpy's global one and of Python's."""
+    cuda = getattr(library, "cuda", None)
+    of_gpus = [] if cuda is None or not cuda.is_initialized() else cuda.get_rng_state_all()
     python_version, python_words, python_normal = random.getstate()
     kind, words, position, has_normal, normal = numpy.random.get_state(legacy=True)
     return {
         "default": to_saved(library.get_rng_state(), library),
+        "gpus": to_saved(of_gpus, library),
         "others": [to_saved(generator.get_state(), library) for generator in others],
         "numpy": (str(kind), numpy.asarray(words, "<u4").tobytes(), int(position), int(has_normal), float(normal)),
         "python": (python_version, numpy.array(python_words, "<u4").tobytes(), python_normal),
@@ -143,6 +146,8 @@ def restore_generators(states: dict[str, Any], library: Any, others: list[Any]) 
         CheckpointError,
     )
     library.set_rng_state(from_saved(states["default"], library))
+    if of_gpus := from_saved(states.get("gpus", []), library):
+        library.cuda.set_rng_state_all(of_gpus)
     for generator, state in zip(others, states["others"], strict=True):
         generator.set_state(from_saved(state, library))
     kind, words, *rest = states["numpy"]

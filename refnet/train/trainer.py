@@ -85,6 +85,8 @@ class Trainer:
         library: the library that model, loss and optimizer are of: any module with torch's names. The trainer itself
             uses its `Tensor`, `as_tensor`, `from_numpy`, `randperm`, `no_grad`, `manual_seed`, `get_rng_state`,
             `set_rng_state`, `nn.Module`, `optim.lr_scheduler` and `utils.data`.
+        device: where to train, as "cuda": the model is moved there now, and every batch when its turn comes (beside the
+            host's work if it is in pinned memory). None leaves both where they are.
 
     Attributes:
         curves: what was measured so far, one row per epoch.
@@ -112,6 +114,7 @@ class Trainer:
         metrics: Mapping[str, Metric] | None = None,
         stateful: Mapping[str, Any] | None = None,
         library: Any = refnet,
+        device: Any = None,
     ) -> None:
         check(
             isinstance(model, library.nn.Module),
@@ -124,6 +127,9 @@ class Trainer:
             ValueError,
         )
         self.model, self.loss, self.optimizer, self.library = model, loss, optimizer, library
+        self.device = device
+        if device is not None:
+            model.to(device)
         self.scheduler, self.scheduler_per = scheduler, scheduler_per
         self.metrics = metrics
         self.stateful = dict(stateful or {})
@@ -253,7 +259,7 @@ class Trainer:
         try:
             with self.library.no_grad():
                 for batch in batches.start():
-                    inputs, target = inputs_and_target(batch)
+                    inputs, target = inputs_and_target(batch, self.device)
                     output = self.model(*inputs)
                     self._count(measured, output, target, self.loss(output, target))
         finally:
@@ -294,7 +300,7 @@ class Trainer:
 
     def _update(self, batch: Any) -> tuple[Any, Any, Any]:
         """One step of the optimizer; the output and loss of before it."""
-        inputs, target = inputs_and_target(batch)
+        inputs, target = inputs_and_target(batch, self.device)
         first: list[Any] = []
 
         def closure() -> Any:

@@ -10,7 +10,7 @@ import pytest
 
 import refnet
 from refnet import _ops
-from refnet._ops import activation, conv, loss, matmul, pointwise, pool, shape, softmax
+from refnet._ops import conv, gelu, loss, matmul, max_pool, pointwise, pool, shape, softmax
 from refnet._ops.batch_norm import batch_norm
 from refnet._ops.layer_norm import layer_norm
 from refnet._ops.linear_cross_entropy import linear_cross_entropy
@@ -56,7 +56,8 @@ CALLS: list[tuple[Primitive, Callable[[], Any], tuple[Any, ...]]] = [
     (pointwise.tanh, lambda: X.tanh(), (X,)),
     (pointwise.sigmoid, lambda: X.sigmoid(), (X,)),
     (pointwise.relu, lambda: X.relu(), (X,)),
-    (activation.gelu, lambda: activation.gelu(X), (X,)),
+    (gelu.gelu, lambda: gelu.gelu(X), (X,)),
+    (gelu.gelu, lambda: refnet.nn.functional.gelu(X), (X,)),
     (matmul.affine, lambda: matmul.affine(X, Y, drawn(3, seed=3)), (X, Y)),
     (matmul.affine, lambda: matmul.affine(X, Y.detach(), BIAS), (X, BIAS)),
     (batch_norm, lambda: batch_norm(BATCH, SCALE, SHIFT, eps=1e-5, moments=moments()), (BATCH, SCALE, SHIFT)),
@@ -69,6 +70,8 @@ CALLS: list[tuple[Primitive, Callable[[], Any], tuple[Any, ...]]] = [
     (conv.conv, lambda: convolved(IMAGES, drawn(3, 2, 6, 4), BIAS), (IMAGES, BIAS)),
     (conv.conv, lambda: convolved(IMAGES, drawn(4, 1, 3, 2), groups=2, dilation=(2, 1)), (IMAGES,)),
     (pool.window_mean, lambda: refnet.nn.functional.avg_pool2d(IMAGES, 2), (IMAGES,)),
+    (max_pool.window_maxima, lambda: refnet.nn.functional.max_pool2d(IMAGES, 3, 2, 1, ceil_mode=True), (IMAGES,)),
+    (max_pool.window_maxima, lambda: refnet.nn.functional.max_pool1d(X, 2, 1, dilation=2), (X,)),
     (pool.window_mean, lambda: refnet.nn.functional.avg_pool2d(IMAGES, 3, 2, 1, count_include_pad=False), (IMAGES,)),
     (linear_cross_entropy, lambda: chunked(X, Y), (X, Y)),
     (linear_cross_entropy, lambda: chunked(X, Y, BIAS), (X, Y, BIAS)),

@@ -5,12 +5,14 @@ from typing import Any
 
 from refnet import _dtype
 from refnet._check import check
+from refnet._device import on_host
 from refnet._inplace import update
 from refnet._ops import activation, pointwise
+from refnet._ops import gelu as gelus
 from refnet._ops import softmax as stable
 from refnet._ops._args import expect_tensor
 from refnet._ops._dims import dim_of
-from refnet._tape import TensorBase
+from refnet._tape import TensorBase, mode
 from refnet.creation import empty_like, zeros_like
 from refnet.nn.functional._arguments import expect_floating, in_type, number
 
@@ -198,7 +200,11 @@ def gelu(input: Any, approximate: str = "none") -> Any:
         approximate in ("none", "tanh"),
         lambda: f"approximate argument must be either none or tanh. (gelu: got {approximate!r})",
     )
-    return activation.gelu(input) if approximate == "none" else activation.gelu_tanh(input)
+    if approximate == "tanh":
+        return gelus.gelu_tanh(input)
+    if mode.grad and input.requires_grad and input.itemsize > 2 and on_host(input._array):
+        return gelus.gelu(input, slope=gelus.room(input.device.xp, input._array))
+    return gelus.gelu(input)
 
 
 def mish(input: Any, inplace: bool = False) -> Any:

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import numpy
+
 from refnet import _dtype
 from refnet._check import check
+from refnet._device import on_host, to_numpy
 from refnet._ops import ctc as ctc_ops
-from refnet._ops._args import expect_tensor, type_name
+from refnet._ops._args import expect_one_device, expect_tensor, type_name
 from refnet._ops.pointwise import where
 from refnet._tape import TensorBase, wrap
 from refnet.nn.functional._reduction import reduced, reduction_of
@@ -38,8 +41,9 @@ def ctc_loss(
     reduction = reduction_of(reduction)
     expect_tensor(log_probs, name, "log_probs")
     expect_tensor(targets, name, "targets", 2)
+    expect_one_device(name, log_probs, targets)
     xp = log_probs.device.xp
-    frames, wanted = _lengths(xp, input_lengths, target_lengths)
+    frames, wanted = _lengths(input_lengths, target_lengths)
     batched = log_probs.ndim == 3
     log_p = log_probs if batched else log_probs.unsqueeze(1)
     check(log_p.numel() > 0, lambda: f"log_probs tensor must not be empty (got {list(log_probs.shape)})")
@@ -66,9 +70,10 @@ def ctc_loss(
     )
     labels = _labels(xp, targets._array, wanted, blank)
     check(
-        bool(((labels >= 0) & (labels < classes)).all()),
+        not on_host(labels) or bool(((labels >= 0) & (labels < classes)).all()),
         lambda: f"targets must be classes 0 to {classes - 1}, but got {labels.min()} to {labels.max()}",
     )
+    frames, wanted = xp.asarray(frames), xp.asarray(wanted)
     loss, _ = ctc_ops.ctc(
         log_p, labels=labels, input_lengths=frames, target_lengths=wanted, blank=blank, zero_infinity=zero_infinity
     )
@@ -79,8 +84,8 @@ def ctc_loss(
     return reduced(loss, reduction) if reduction != "none" or batched else loss.squeeze(0)
 
 
-def _lengths(xp: Any, input_lengths: Any, target_lengths: Any) -> tuple[Array, Array]:
-    """Both as arrays of int64."""
+def _lengths(input_lengths: Any, target_lengths: Any) -> tuple[Array, Array]:
+    """Both as arrays of int64 on the host, which has to know them, and waits for those that are on a GPU."""
     given = {"input_lengths": input_lengths, "target_lengths": target_lengths}
     if all(isinstance(value, TensorBase) for value in given.values()):
         for argument, value in given.items():
@@ -97,8 +102,10 @@ def _lengths(xp: Any, input_lengths: Any, target_lengths: Any) -> tuple[Array, A
             ),
             TypeError,
         )
-    arrays = [value._array.reshape(-1) if isinstance(value, TensorBase) else value for value in given.values()]
-    return xp.asarray(arrays[0], "int64"), xp.asarray(arrays[1], "int64")
+    arrays = [
+        to_numpy(value._array).reshape(-1) if isinstance(value, TensorBase) else value for value in given.values()
+    ]
+    return numpy.asarray(arrays[0], "int64"), numpy.asarray(arrays[1], "int64")
 
 
 def _check_lengths(lengths: Array, argument: str, samples: int) -> None:
@@ -115,7 +122,7 @@ def _check_lengths(lengths: Array, argument: str, samples: int) -> None:
 def _labels(xp: Any, targets: Array, lengths: Array, blank: int) -> Array:
     """The targets as (N, S), blank after each one's end."""
     longest = int(lengths.max())
-    inside = lengths[:, None] > xp.arange(longest)
+    inside = lengths[:, None] > numpy.arange(longest)
     if targets.ndim == 2:
         check(
             targets.shape[0] == len(lengths),
@@ -131,7 +138,7 @@ def _labels(xp: Any, targets: Array, lengths: Array, blank: int) -> Array:
                 "argument #2 'targets'"
             ),
         )
-        listed = targets[:, :longest][inside]
+        listed = targets[:, :longest]
     else:
         check(
             len(targets) == lengths.sum(),
@@ -140,7 +147,7 @@ def _labels(xp: Any, targets: Array, lengths: Array, blank: int) -> Array:
                 "#2 'targets'"
             ),
         )
-        listed = targets
-    labels = inside * 0 + blank  # (N, S)
-    labels[inside] = listed
-    return labels
+        first = lengths.cumsum() - lengths
+        places = numpy.where(inside, first[:, None] + numpy.arange(longest), 0)
+        listed = targets[xp.asarray(places)] if len(targets) else xp.zeros(inside.shape, "int64")
+    return xp.where(xp.asarray(inside), listed, blank).astype("int64", copy=False)  # (N, S)

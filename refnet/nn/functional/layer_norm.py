@@ -89,15 +89,20 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
         NotImplementedError,
     )
     n = math.prod(input.shape[dims[0] :])
-    parameters = (p if p is None else widened(p).reshape(n) for p in (weight, bias))
-    return _by_row(input, n, eps, *parameters).reshape(input.shape)
+    parameters = (p if p is None else _in_shape(widened(p), (n,)) for p in (weight, bias))
+    return _in_shape(_by_row(input, n, eps, *parameters), input.shape)
 
 
 def _by_row(input: Any, n: int, eps: float, weight: Any = None, bias: Any = None) -> Any:
     """The layer norm of rows of n elements."""
-    rows = widened(input).reshape(math.prod(input.shape) // n if n else 0, n)
+    rows = _in_shape(widened(input), (math.prod(input.shape) // n if n else 0, n))
     moments = input.device.xp.empty((2, rows.shape[0]))
     return normalize_rows(rows, weight, bias, eps=eps, moments=moments).to(input.dtype)
+
+
+def _in_shape(x: Any, shape: tuple[int, ...]) -> Any:
+    """x in a shape; most have it, and need no view with a place in the graph."""
+    return x if x.shape == shape else x.reshape(shape)
 
 
 def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:

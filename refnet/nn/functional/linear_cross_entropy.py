@@ -6,6 +6,7 @@ from typing import Any
 
 from refnet import _dtype
 from refnet._check import check
+from refnet._device import on_host
 from refnet._ops import linear_cross_entropy as operation
 from refnet._ops._args import expect_tensor, type_name
 from refnet.nn.functional._arguments import expect_optional_tensor
@@ -128,7 +129,7 @@ def _by_rows(
     labels = xp.where(kept, y._array, 0)
     wrong = (labels < 0) | (labels >= classes)
     check(
-        not wrong.any(),
+        not on_host(wrong) or not wrong.any(),
         lambda: f"index {int(labels[wrong][0])} is out of bounds for dimension 1 with size {classes} (target)",
     )
     factor = kept.astype("float64")
@@ -136,7 +137,7 @@ def _by_rows(
         factor = xp.where(kept, weight._array[labels].astype("float64"), 0)
     if reduction == "mean":
         total = factor.sum()
-        factor = factor / total if total else xp.full(rows, xp.nan)
+        factor = factor / total if not on_host(total) or total else xp.full(rows, xp.nan)  # on a GPU 0 / 0 is nan
     loss = operation.linear_cross_entropy(
         x,
         linear_weight,

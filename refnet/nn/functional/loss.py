@@ -7,8 +7,9 @@ from typing import Any
 
 from refnet import _dtype
 from refnet._check import check
+from refnet._device import on_host
 from refnet._ops import loss as loss_ops
-from refnet._ops._args import expect_tensor, type_name
+from refnet._ops._args import expect_one_device, expect_tensor, type_name
 from refnet._ops.pointwise import where
 from refnet._ops.softmax import log_softmax
 from refnet._tape import wrap
@@ -48,6 +49,7 @@ def _expect_tensors(input: Any, target: Any, weight: Any, name: str) -> None:
     expect_tensor(input, name)
     expect_tensor(target, name, "target", 2)
     expect_optional_tensor(weight, name, "weight", 3)
+    expect_one_device(name, input, target, weight)
 
 
 def _check_classes(input: Any, target: Any, weight: Any, name: str) -> None:
@@ -125,26 +127,36 @@ def _nll(loss: Any, input: Any, target: Any, weight: Any, ignore_index: int, red
     x = input if len(shape) > 1 else input.unsqueeze(0)
     classes = shape[1] if len(shape) > 1 else shape[0]
     index = target._array.reshape(shape[:1] + shape[2:] if len(shape) > 1 else (1,)).astype("int64", copy=False)
-    kept = index != ignore_index
-    everything = bool(kept.all())
-    if not everything:
+    kept = None  # all of them
+    if not (on_host(index) and _all_classes(xp, index, classes, ignore_index)):
+        kept = index != ignore_index
         index = xp.where(kept, index, 0)
-    if index.size and not (index.min() >= 0 and index.max() < classes):
-        wrong = index[(index < 0) | (index >= classes)]
-        raise IndexError(f"Target {int(wrong[0])} is out of bounds.")
-    factor = None if weight is None else xp.where(kept, weight._array[index], 0)
+        if on_host(index):
+            _expect_classes(index, classes)
+    factor = None if weight is None else weight._array[index]
+    if factor is not None and kept is not None:
+        factor = xp.where(kept, factor, 0)
     divisor = None
     if reduction == "sum":
-        divisor = xp.float64(1)
+        divisor = xp.float64(1) if on_host(index) else xp.ones(())
     elif reduction == "mean":
-        divisor = xp.float64(kept.size) if everything and factor is None else _counted(kept, factor)
+        counted = kept if factor is None else factor
+        divisor = xp.float64(index.size) if counted is None else counted.sum(dtype="float64")
     out = loss(x, index=index, kept=kept, factor=factor, divisor=divisor)
     return out.reshape(()) if reduction == "none" and input.ndim == 1 else out
 
 
-def _counted(kept: Any, factor: Any) -> Any:
-    """What the mean divides by: the sum of the weights, or of the ones, of the targets that are kept."""
-    return (kept if factor is None else factor).sum(dtype="float64")
+def _expect_classes(index: Any, classes: int) -> None:
+    wrong = index[(index < 0) | (index >= classes)]
+    if wrong.size:
+        raise IndexError(f"Target {int(wrong[0])} is out of bounds.")
+
+
+def _all_classes(xp: Any, index: Any, classes: int, ignore_index: int) -> bool:
+    """Whether every target is a class, and none to be ignored; as numbers without sign, negative ones are large."""
+    return not 0 <= ignore_index < classes and (
+        index.size == 0 or bool(xp.maximum.reduce(index.view("uint64"), axis=None) < classes)
+    )
 
 
 def cross_entropy(
@@ -413,7 +425,7 @@ def binary_cross_entropy(
     )
     for name, value in (("input", input), ("target", target)):
         check(
-            bool(((value._array >= 0) & (value._array <= 1)).all()),
+            not on_host(value._array) or bool(((value._array >= 0) & (value._array <= 1)).all()),
             lambda name=name: f"all elements of {name} should be between 0 and 1",  # type: ignore[misc]
         )
     loss = loss_ops.binary_cross_entropy(input, target)

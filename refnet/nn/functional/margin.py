@@ -4,8 +4,9 @@ from typing import Any
 
 from refnet import _dtype
 from refnet._check import check
+from refnet._device import on_host
 from refnet._ops import margin as margin_ops
-from refnet._ops._args import expect_tensor, type_name
+from refnet._ops._args import expect_one_device, expect_tensor, type_name
 from refnet.nn.functional._arguments import expect_constant, expect_floating, expect_optional_tensor
 from refnet.nn.functional._reduction import reduced, reduction_of
 from refnet.nn.functional.activation import logsigmoid
@@ -36,6 +37,7 @@ def multi_margin_loss(
     check(weight is None or weight.ndim == 1, lambda: "weight must be one-dimensional", ValueError)
     expect_tensor(input, name)
     expect_tensor(target, name, "target", 2)
+    expect_one_device(name, input, target)
     expect_constant(weight, name, "weight")
     _check_scores(input)
     rows, classes = _rows_of(input)
@@ -58,7 +60,7 @@ def multi_margin_loss(
     )
     right = target._array.reshape(rows)
     check(
-        bool(((right >= 0) & (right < classes)).all()),
+        not on_host(right) or bool(((right >= 0) & (right < classes)).all()),
         lambda: f"target out of range: {right.min()} to {right.max()}, with {classes} classes",
     )
     factor = None if weight is None else weight._array[right]
@@ -87,6 +89,7 @@ def multilabel_margin_loss(
     reduction = reduction_of(reduction, size_average, reduce)
     expect_tensor(input, name)
     expect_tensor(target, name, "target", 2)
+    expect_one_device(name, input, target)
     _check_scores(input)
     rows, classes = _rows_of(input)
     check(
@@ -96,7 +99,7 @@ def multilabel_margin_loss(
     _check_kernel(input, target, "multilabel_margin_loss_forward_out_frame")
     labels = target._array.reshape(rows, classes)
     check(
-        bool(((labels >= -1) & (labels < classes)).all()),
+        not on_host(labels) or bool(((labels >= -1) & (labels < classes)).all()),
         lambda: f"argument #2 'target' is out of range: {labels.min()} to {labels.max()}, with {classes} classes",
     )
     loss = margin_ops.multilabel_margin(input.reshape(rows, classes), labels=labels)
@@ -152,6 +155,7 @@ def multilabel_soft_margin_loss(
         reduction = reduction_of(reduction, size_average, reduce)
     expect_tensor(input, name)
     expect_tensor(target, name, "target", 2)
+    expect_one_device(name, input, target)
     loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     if weight is not None:
         loss = loss * weight
@@ -180,6 +184,7 @@ def soft_margin_loss(
     reduction = reduction_of(reduction, size_average, reduce)
     expect_tensor(input, name)
     expect_tensor(target, name, "target", 2)
+    expect_one_device(name, input, target)
     expect_constant(target, name, "target")
     check(
         input.is_floating_point(),

@@ -7,10 +7,10 @@ from typing import Any
 from refnet._check import check
 from refnet._inplace import fill
 from refnet._memory_format import suggested
-from refnet._ops._args import expect_tensor, type_name
+from refnet._ops._args import expect_one_device, expect_tensor, type_name
 from refnet._ops._dims import dim_of
 from refnet._ops.batch_norm import batch_norm as normalize_batch
-from refnet._ops.batch_norm import normalize_by
+from refnet._ops.batch_norm import move_statistics, normalize_by
 from refnet._tape import TensorBase, set_grad
 from refnet.nn.functional._arguments import (
     check_matching,
@@ -50,6 +50,7 @@ def batch_norm(
     given = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
     for position, (name, value) in enumerate(given.items(), 2):
         expect_optional_tensor(value, "batch_norm", name, position)
+    expect_one_device("batch_norm", input, *given.values())
     expect_bool(training, "batch_norm", "training", 6)
     if training:
         _check_training(input._array.shape, eps)
@@ -87,9 +88,11 @@ def _by_channel(
     out = normalize_batch(compute, *scales, eps=eps, moments=moments)
     if running_mean is not None:
         count = input._array.size // shape[1]
-        with set_grad(False):
-            _move(running_mean, moments[0], momentum, 1.0)
-            _move(running_var, moments[1], momentum, count / (count - 1))  # unbiased
+        unbiased = count / (count - 1)
+        if not move_statistics(running_mean, running_var, moments, momentum, unbiased):
+            with set_grad(False):
+                _move(running_mean, moments[0], momentum, 1.0)
+                _move(running_var, moments[1], momentum, unbiased)
     return _laid_out(out, input)
 
 

@@ -5,9 +5,10 @@ import math
 from typing import Any
 
 from refnet._check import check
+from refnet._device import on_host
 from refnet._memory_format import contiguous_format, suggested
-from refnet._ops import pool
-from refnet._ops._args import expect_tensor, type_name
+from refnet._ops import max_pool, pool
+from refnet._ops._args import expect_one_device, expect_tensor, type_name
 from refnet._ops.pointwise import abs as absolute
 from refnet._ops.pointwise import relu, sign
 from refnet._tape import TensorBase
@@ -139,8 +140,10 @@ def _max_pool(
     kernel, strides, pads, dilations, places = _geometry(
         input, n, kernel_size, stride, padding, dilation, ceil_mode, name
     )
-    index = pool.winners(input.device.xp, input._array, kernel, strides, pads, dilations, places)
-    out, indices = pool.take_winners(input, index, n)
+    if not return_indices and on_host(input._array):
+        out = max_pool.pooled(input, kernel, strides, pads, dilations, places)
+        return _like_input(out, input, volumes=True)
+    out, indices = pool.max_windows(input, kernel, strides, pads, dilations, places)
     out = _like_input(out, input, volumes=True)
     return (out, _like_input(indices, input, volumes=True)) if return_indices else out
 
@@ -293,6 +296,7 @@ def _unpool(n: int, input: Any, indices: Any, kernel_size: Any, stride: Any, pad
     strides = kernel if stride is None else _sizes(stride, n, "stride", name)
     pads = _sizes(padding, n, "padding", name)
     expect_tensor(input, name)
+    expect_one_device(name, input, indices)
     default = tuple((m - 1) * s + k - 2 * p for m, s, k, p in zip(input.shape[-n:], strides, kernel, pads, strict=True))
     sizes = default if output_size is None else _unpooled_size(tuple(output_size), default, strides, n)
     check(
@@ -318,10 +322,10 @@ def _unpool(n: int, input: Any, indices: Any, kernel_size: Any, stride: Any, pad
     _check_kind(input, name)
     xp = input.device.xp
     lead = input.shape[: input.ndim - n]
-    volume = xp.prod(xp.asarray(sizes))
+    volume = math.prod(sizes)
     outside = (indices._array < 0) | (indices._array >= volume)
     check(
-        not outside.any(),
+        not on_host(outside) or not outside.any(),
         lambda: (
             f"Found an invalid max index: {int(indices._array[outside][0])} (output volumes are of size "
             f"{'x'.join(map(str, sizes))})"

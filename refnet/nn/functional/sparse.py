@@ -5,11 +5,14 @@ from typing import Any
 
 from refnet import _dtype, creation
 from refnet._check import check, typename
-from refnet._ops._args import expect_tensor, type_name
+from refnet._device import on_host
+from refnet._ops._args import expect_one_device, expect_tensor, type_name
+from refnet._ops._arrays import counts
 from refnet._ops.embedding import add_rows, winners
 from refnet._ops.embedding import embedding as _rows
 from refnet._ops.index import gathered
 from refnet._ops.index import one_hot as one_hot
+from refnet._ops.piecewise import where
 from refnet._ops.reduce import vector_norm
 from refnet._tape import set_grad, wrap
 from refnet.nn.functional._arguments import expect_optional_tensor, widened
@@ -48,6 +51,7 @@ def embedding(
     """
     expect_tensor(weight, "embedding", "weight")
     expect_tensor(input, "embedding", "indices", 2)
+    expect_one_device("embedding", weight, input)
     check(not sparse, lambda: _SPARSE.format("embedding"), NotImplementedError)
     if padding_idx is not None:
         padding_idx = _padding_row(
@@ -78,7 +82,7 @@ def _expect_positions(value: Any, position: int, argument: str, name: str) -> No
 
 
 def _in_range(index: Any, rows: int) -> bool:
-    return index.size == 0 or (int(index.min()) >= 0 and int(index.max()) < rows)
+    return not on_host(index) or index.size == 0 or (int(index.min()) >= 0 and int(index.max()) < rows)
 
 
 def _share(index: Any, rows: int, padding: int | None, by_frequency: bool, weight: Any) -> Any:
@@ -88,7 +92,7 @@ def _share(index: Any, rows: int, padding: int | None, by_frequency: bool, weigh
     xp = weight.device.xp
     share = xp.ones(index.shape)
     if by_frequency:
-        share /= xp.bincount(index.reshape(-1), minlength=rows)[index]
+        share /= counts(xp, index.reshape(-1), rows)[index]
     return share if padding is None else xp.where(index == padding, 0.0, share)
 
 
@@ -96,10 +100,14 @@ def _renorm(weight: Any, input: Any, max_norm: float, norm_type: float) -> None:
     """Scale the rows that `input` names to at most `max_norm`, in place and unrecorded."""
     rows = weight.shape[0]
     index = input._array.reshape(-1)
-    for i in index[(index < 0) | (index >= rows)][:1]:
-        raise IndexError(
-            f"select(): index {int(i)} out of range for tensor of size {list(weight.shape)} at dimension 0"
-        )
+    check(
+        _in_range(index, rows),
+        lambda: (
+            f"select(): index {int(index[(index < 0) | (index >= rows)][0])} out of range for tensor of size "
+            f"{list(weight.shape)} at dimension 0"
+        ),
+        IndexError,
+    )
     check(
         weight.is_floating_point(),
         lambda: (
@@ -149,6 +157,7 @@ def embedding_bag(
     expect_tensor(weight, name, "weight", 2)
     expect_optional_tensor(offsets, name, "offsets", 3)
     expect_optional_tensor(per_sample_weights, name, "per_sample_weights", 9)
+    expect_one_device(name, weight, input, offsets, per_sample_weights)
     if weight.dtype is _dtype.int64 and input.is_floating_point():
         warnings.warn(
             "Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, input, ...)` is "
@@ -240,7 +249,7 @@ def embedding_bag(
         found = found * widened(per_sample_weights).unsqueeze(-1)
     total = add_rows(found, index=bag, share=None, rows=bags)
     if mode == "mean":
-        size = xp.maximum(xp.bincount(bag, minlength=bags), 1)[:, None]
+        size = xp.maximum(counts(xp, bag, bags), 1)[:, None]
         total = total / wrap(size.astype(total._array.dtype), weight.device)
     return total.to(weight.dtype)
 
@@ -289,7 +298,7 @@ def _ends(xp: Any, n: int, offsets: Any, include_last: bool) -> Any:
         len(offsets) > 0 or not include_last,
         lambda: "include_last_offset: number of offset should be at least 1",
     )
-    if len(offsets):
+    if len(offsets) and on_host(offsets):
         check(
             offsets[0] == 0,
             lambda: (
@@ -315,5 +324,5 @@ def _maxima(rows: Any, bag: Any, bags: int) -> Any:
     if not rows.shape[0]:
         return add_rows(rows, index=bag, share=None, rows=bags)
     place = winners(xp, rows._array, bag, bags)
-    full = xp.flatnonzero(place[:, 0] < rows.shape[0]) if place.shape[1] else xp.arange(0)
-    return add_rows(gathered(rows, dim=0, index=place[full]), index=full, share=None, rows=bags)
+    found = gathered(rows, dim=0, index=xp.minimum(place, rows.shape[0] - 1))
+    return where(wrap(place < rows.shape[0], rows.device), found, 0.0)

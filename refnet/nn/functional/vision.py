@@ -5,8 +5,8 @@ import warnings
 from typing import Any
 
 from refnet._check import check
-from refnet._memory_format import suggested
-from refnet._ops._args import expect_tensor, type_name
+from refnet._memory_format import contiguous_format, suggested
+from refnet._ops._args import expect_one_device, expect_tensor, type_name
 from refnet._ops.fold import block_places, columns, images
 from refnet._ops.grid_sample import sample
 from refnet._ops.shape import cat
@@ -39,6 +39,11 @@ def _image_factor(input: Any, value: Any, name: str, argument: str) -> int:
     return factor
 
 
+def _copied(rearranged: Any, *size: int) -> Any:
+    """The elements in row-major order, in memory of their own: also where no element moved, as in a shuffle by 1."""
+    return rearranged.clone(memory_format=contiguous_format).reshape(size)
+
+
 def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
     """(.., C r^2, H, W) -> (.., C, H r, W r): channel (c, i, j) becomes element (i, j) of each r x r block.
 
@@ -59,7 +64,7 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
     n, c = len(lead), channels // (r * r)
     blocks = input.reshape(*lead, c, r, r, h, w)
     out = blocks.permute(*range(n), n, n + 3, n + 1, n + 4, n + 2)  # (.., C, r, r, H, W) -> (.., C, H, r, W, r)
-    return out.reshape(*lead, c, h * r, w * r)
+    return _copied(out, *lead, c, h * r, w * r)
 
 
 def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
@@ -82,7 +87,7 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
     n = len(lead)
     blocks = input.reshape(*lead, channels, h // r, r, w // r, r)
     out = blocks.permute(*range(n), n, n + 2, n + 4, n + 1, n + 3)  # (.., C, H, r, W, r) -> (.., C, r, r, H, W)
-    return out.reshape(*lead, channels * r * r, h // r, w // r)
+    return _copied(out, *lead, channels * r * r, h // r, w // r)
 
 
 def channel_shuffle(input: Any, groups: int) -> Any:
@@ -103,7 +108,7 @@ def channel_shuffle(input: Any, groups: int) -> Any:
         channels % groups == 0,
         lambda: f"Number of channels must be divisible by groups. Got {channels} channels and {groups} groups.",
     )
-    out = input.reshape(n, groups, channels // groups, *rest).transpose(1, 2).reshape(input.shape)
+    out = _copied(input.reshape(n, groups, channels // groups, *rest).transpose(1, 2), *input.shape)
     return out.contiguous(memory_format=suggested(input))
 
 
@@ -376,6 +381,7 @@ def grid_sample(
     aligned = _aligned(align_corners, "grid_sampler", 5)
     expect_tensor(input, "grid_sampler")
     expect_tensor(grid, "grid_sampler", "grid", 2)
+    expect_one_device("grid_sampler", input, grid)
     _check_grid(input, grid, mode)
     return sample(input, grid, mode, padding_mode, aligned)
 

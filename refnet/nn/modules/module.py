@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from refnet import _dtype
 from refnet._check import check, typename
-from refnet._device import device as Device
+from refnet._device import placed
 from refnet._tape import RemovableHandle, TensorBase, set_grad
 from refnet.creation import empty_like
 from refnet.nn.modules._hooks import Hooked, add_hook
@@ -394,7 +394,7 @@ class Module(Hooked, Stateful):
 
         Raises TypeError for a dtype that is not floating.
         """
-        device, dtype, memory_format = _parse_to(*args, **kwargs)
+        device, dtype, memory_format, non_blocking = _parse_to(*args, **kwargs)
         check(
             dtype is None or dtype.is_floating_point,
             lambda: f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}",
@@ -405,8 +405,8 @@ class Module(Hooked, Stateful):
             target = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
             where = tensor.device if device is None else device
             if memory_format is not None and tensor.dim() in (4, 5):
-                return tensor.to(where, target, memory_format=memory_format)
-            return tensor.to(where, target)
+                return tensor.to(where, target, memory_format=memory_format, non_blocking=non_blocking)
+            return tensor.to(where, target, non_blocking=non_blocking)
 
         return self._apply(convert)
 
@@ -436,7 +436,7 @@ class Module(Hooked, Stateful):
 
     def cuda(self, device: Any = None) -> Self:
         """Move to a GPU: the current one, or the given index or device."""
-        return self.to(f"cuda:{device}" if isinstance(device, int) else device or "cuda")
+        return self._apply(lambda tensor: tensor.cuda(device))
 
     def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
         """Move to a device without copying values: they are undefined after."""
@@ -502,8 +502,8 @@ def _parse_to(
     tensor: Any = None,
     non_blocking: bool = False,
     memory_format: Any = None,
-) -> tuple[Any, Any, Any]:
-    """Device, dtype and memory format out of the forms of `Module.to`; copies always block."""
+) -> tuple[Any, Any, Any, bool]:
+    """Device, dtype, memory format and whether not to wait for copies, out of the forms of `Module.to`."""
     positional = list(args)
     if positional and isinstance(positional[0], TensorBase):
         tensor = positional.pop(0)
@@ -520,6 +520,7 @@ def _parse_to(
     )
     if dtype is not None:
         _dtype.check_dtype(dtype, "to")
+    non_blocking = bool(positional[0]) if positional else non_blocking
     if tensor is not None:
-        return tensor.device, tensor.dtype, memory_format
-    return None if device is None else Device(device), dtype, memory_format
+        return tensor.device, tensor.dtype, memory_format, non_blocking
+    return None if device is None else placed(device), dtype, memory_format, non_blocking

@@ -80,8 +80,8 @@ def get_total_norm(
     for t in listed:
         dtype = _dtype.promote_types(dtype, t.dtype)
     device = listed[0].device
+    norms = [wrap(t.device.xp.asarray(_norm(t.device.xp, t._array, p)), t.device).to(device)._array for t in listed]
     xp = device.xp
-    norms = [_norm(xp, xp.asarray(t._array), p) for t in listed]
     total = _norm(xp, xp.asarray([norm.astype(_dtype.opmath(dtype.numpy)) for norm in norms]), p).astype(dtype.numpy)
     check(
         not error_if_nonfinite or math.isfinite(float(total)),
@@ -101,7 +101,7 @@ def clip_grads_with_norm_(
         factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
         for parameter in _listed(parameters):
             if parameter.grad is not None:
-                parameter.grad.mul_(factor)
+                parameter.grad.mul_(factor.to(parameter.grad.device))
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:

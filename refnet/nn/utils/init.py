@@ -5,11 +5,11 @@ from typing import Any
 
 from refnet._check import check
 from refnet.nn.modules.module import Module
-from refnet.random import default_generator
+from refnet.random import fork_rng
 
 
 def skip_init(module_cls: type[Module], *args: Any, **kwargs: Any) -> Module:
-    """``module_cls(*args, **kwargs)`` with parameters that hold anything; the generator draws nothing.
+    """``module_cls(*args, **kwargs)`` with parameters that hold anything; the generators draw nothing.
 
     RuntimeError for what is no module, or takes no argument `device`.
 
@@ -25,8 +25,5 @@ def skip_init(module_cls: type[Module], *args: Any, **kwargs: Any) -> Module:
         "device" in inspect.signature(module_cls).parameters,
         lambda: "Module must support a 'device' arg to skip initialization",
     )
-    state = default_generator.get_state()
-    try:
+    with fork_rng():
         return module_cls(*args, **kwargs)
-    finally:
-        default_generator.set_state(state)

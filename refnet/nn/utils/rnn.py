@@ -9,6 +9,8 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
+import numpy
+
 from refnet import _dtype
 from refnet._check import check
 from refnet._memory_format import contiguous_format
@@ -133,6 +135,11 @@ def invert_permutation(permutation: Any) -> Any:
     return wrap(inverse, permutation.device)
 
 
+def _as_lengths(lengths: Any) -> Any:
+    """Lengths as a tensor: where they are, and of numbers on the CPU, also while tensors are made on a GPU."""
+    return lengths if isinstance(lengths, TensorBase) else as_tensor(lengths, device="cpu")
+
+
 # --- packed -------------------------------------------------------------------------------------------------------
 
 
@@ -148,14 +155,15 @@ def pack_padded_sequence(
     tensor([1, 4, 2, 5, 3])
     """
     expect_tensor(input, "pack_padded_sequence")
-    lengths = as_tensor(lengths).to(_dtype.int64)
+    lengths = _as_lengths(lengths).to(_dtype.int64)
     sorted_indices = None
     if not enforce_sorted:
         lengths, sorted_indices = lengths.sort(descending=True)
+        sorted_indices = sorted_indices.to(input.device)
         input = input.index_select(0 if batch_first else 1, sorted_indices)
     check(input.numel() > 0, lambda: f"Cannot pack empty tensors: got input of shape {list(input.shape)}")
     check(
-        lengths.ndim == 1,
+        lengths.ndim == 1 and lengths.device.type == "cpu",
         lambda: (
             f"'lengths' argument should be a 1D CPU int64 tensor, but got {lengths.ndim}D {lengths.device.type} "
             f"{type_name(lengths.dtype)} tensor"
@@ -190,12 +198,12 @@ def pack_padded_sequence(
     sizes = [sum(n > t for n in counts) for t in range(counts[0])]
     places = _places(input.device.xp, sizes[:longest], batch)
     data = fancy_index(x.reshape(longest * batch, *x.shape[2:]), key=(places,))
-    return PackedSequence(data, as_tensor(sizes), sorted_indices)
+    return PackedSequence(data, as_tensor(sizes, device="cpu"), sorted_indices)
 
 
 def _places(xp: Any, sizes: Sequence[int], batch: int) -> Any:
     """Where the packed rows stand among the T N rows of a padded batch, time first."""
-    return xp.concatenate([t * batch + xp.arange(n) for t, n in enumerate(sizes)])
+    return xp.asarray(numpy.concatenate([t * batch + numpy.arange(n) for t, n in enumerate(sizes)]))
 
 
 def pad_packed_sequence(
@@ -226,7 +234,7 @@ def pad_packed_sequence(
     padded = _spread(data, places, steps * batch, padding_value).reshape(steps, batch, *rest)
     if batch_first:
         padded = padded.transpose(0, 1)
-    lengths = as_tensor([sum(n > row for n in sizes) for row in range(batch)])
+    lengths = as_tensor([sum(n > row for n in sizes) for row in range(batch)], device="cpu")
     if sequence.unsorted_indices is None:
         return padded, lengths
     order = sequence.unsorted_indices
@@ -304,9 +312,9 @@ def pad_sequence(
     first, batch = given[0], len(given)
     lengths = [sequence.shape[0] for sequence in given]
     steps, rest = max(lengths), first.shape[1:]
-    xp = first.device.xp
-    times = [xp.arange(n) + (steps - n if padding_side == "left" else 0) for n in lengths]
-    places = xp.concatenate([n * steps + t if batch_first else t * batch + n for n, t in enumerate(times)])
+    times = [numpy.arange(n) + (steps - n if padding_side == "left" else 0) for n in lengths]
+    found = numpy.concatenate([n * steps + t if batch_first else t * batch + n for n, t in enumerate(times)])
+    places = first.device.xp.asarray(found)
     rows = cat([sequence.to(first.dtype).expand(n, *rest) for sequence, n in zip(given, lengths, strict=True)])
     shape = (batch, steps) if batch_first else (steps, batch)
     return _spread(rows, places, batch * steps, padding_value).reshape(*shape, *rest)
@@ -320,7 +328,7 @@ def unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = Fals
     [tensor([1, 2]), tensor([4])]
     """
     rows = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
-    counts = as_tensor(lengths).tolist()
+    counts = _as_lengths(lengths).tolist()
     check(
         len(counts) == len(rows),
         lambda: (

@@ -16,6 +16,9 @@ import torch
 
 import refnet
 
+# Where that package is installed, torch's einsum takes the factors in another order.
+torch.backends.opt_einsum.enabled = False
+
 Names = Callable[[Any], dict[str, Any]]
 
 

@@ -9,6 +9,7 @@ import torch
 from beside_torch import check_gradients, check_same
 
 import refnet
+from refnet._ops import conv_depthwise
 from refnet._ops.conv import columns, conv, conv_input, conv_weight, fold
 
 # x, w, stride, padding, dilation, groups
@@ -19,6 +20,8 @@ SHAPES = [
     ((2, 4, 6, 5), (2, 4, 3, 3), (1, 1), (3, 0), (1, 1), 1),  # more padding than the kernel reaches: by fold
     ((3, 4, 7, 5), (4, 1, 3, 3), (1, 1), (1, 1), (1, 1), 4),  # depthwise
     ((3, 4, 7, 5), (8, 1, 3, 3), (2, 2), (1, 1), (1, 1), 4),
+    ((5, 3, 16, 15), (3, 1, 3, 2), (1, 1), (2, 1), (1, 1), 3),  # depthwise, of channels that are worth a product each
+    ((3, 10, 19, 19), (10, 1, 2, 5), (1, 1), (0, 0), (1, 1), 10),
     ((2, 3, 4, 5), (5, 3, 1, 1), (1, 1), (0, 0), (1, 1), 1),
     ((2, 3, 12, 11), (5, 3, 5, 5), (1, 1), (2, 2), (1, 1), 1),  # windows enough for a GEMM an image
     ((1, 2, 4, 3, 5), (2, 2, 2, 3, 2), (2, 1, 1), (1, 1, 0), (1, 1, 2), 1),
@@ -38,7 +41,7 @@ def test_every_variant_is_the_definition(row):
     x, w, b = drawn(row[0], row[1], row[1][:1])
     parameters = dict(zip(NAMES, row[2:], strict=True))
     expected = conv.variants["naive"](np, x, w, b, **parameters)
-    assert set(conv.variants) == {"default", "naive", "im2col"}
+    assert set(conv.variants) == {"default", "naive", "im2col", "array"}
     for name, kernel in conv.variants.items():
         np.testing.assert_allclose(kernel(np, x, w, b, **parameters), expected, rtol=1e-12, atol=1e-12, err_msg=name)
 
@@ -55,6 +58,22 @@ def test_adjoints(row):
     assert (back.shape, share.shape) == (x.shape, w.shape)
     assert np.vdot(back, x) == pytest.approx(np.vdot(g, out), abs=1e-9)
     assert np.vdot(share, w) == pytest.approx(np.vdot(g, out), abs=1e-9)
+
+
+@pytest.mark.parametrize("block", [1, 1 << 17])
+def test_depthwise_by_shifted_copies(monkeypatch, block):
+    """In parts of one image, and with an infinity that the zeros around the other factor must not touch."""
+    monkeypatch.setattr(conv_depthwise, "_BLOCK", block)
+    x, w, g = drawn((9, 2, 12, 13), (2, 1, 3, 3), (9, 2, 12, 13), dtype="float32")
+    x[2, 1, 3, 4] = math.inf
+    parameters = {"stride": (1, 1), "padding": (1, 1), "dilation": (1, 1), "groups": 2}
+    assert conv_depthwise.suits(np, x.shape, w.shape, (1, 1), (1, 1), 2)
+    with np.errstate(invalid="ignore"):
+        found = conv.forward(np, x, w, **parameters), conv_weight.forward(np, g, x, shape=w.shape, **parameters)
+        out = conv.variants["im2col"](np, x, w, **parameters)
+    np.testing.assert_allclose(found[0], out, rtol=1e-5, atol=1e-5)
+    theirs = torch.nn.grad.conv2d_weight(torch.tensor(x), w.shape, torch.tensor(g), padding=1, groups=2)
+    np.testing.assert_allclose(found[1], theirs.numpy(), rtol=1e-4, atol=1e-4)
 
 
 def test_columns_are_the_windows_and_fold_their_adjoint():

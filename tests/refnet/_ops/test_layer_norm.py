@@ -32,6 +32,30 @@ def test_a_large_mean_costs_nothing(kind, offset, within) -> None:
     np.testing.assert_allclose(normalized(x, eps=0.0).numpy(), exact, rtol=within, atol=within)
 
 
+OFFSETS = [0.0, 0.5, 3.0, 1e4, np.linspace(-5, 50, 7)[:, None]]  # from a mean of nothing to one that is all there is
+
+
+@pytest.mark.parametrize("offset", OFFSETS, ids=range(len(OFFSETS)))
+def test_beside_the_definition(offset) -> None:
+    x = np.random.default_rng(0).standard_normal((7, 40)) + offset
+    w, b = np.random.default_rng(1).standard_normal((2, 40))
+    found, exact = np.empty((2, 7)), np.empty((2, 7))
+    out = layer_norm.forward(np, x, w, b, eps=1e-5, moments=found)
+    expected = layer_norm.variants["by_steps"](np, x, w, b, eps=1e-5, moments=exact)
+    np.testing.assert_allclose(out, expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found, exact, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("offset", OFFSETS, ids=range(len(OFFSETS)))
+def test_direct_gradients_are_the_rules_where_means_are_large(offset) -> None:
+    operands = numbers(7, 40, offset=offset), numbers(40, seed=2), numbers(40, seed=3)
+    out, g = normalized(*operands), numbers(7, 40, seed=4).detach()
+    recorded = refnet.autograd.grad(out, operands, g, create_graph=True)
+    direct = refnet.autograd.grad(out, operands, g)
+    for theirs, ours in zip(recorded, direct, strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs.detach().numpy(), rtol=1e-9, atol=1e-9)
+
+
 def test_blocks_of_rows_are_one_whole(monkeypatch) -> None:
     """Sums over rows, in as many blocks as there are rows, are those of one block."""
 

@@ -350,7 +350,7 @@ def test_workers_end(torch: Any) -> None:
 
 
 def test_pin_memory_is_announced_as_without_effect() -> None:
-    with pytest.warns(UserWarning, match="does not pin"):
+    with pytest.warns(UserWarning, match="no accelerator is found"):
         assert len(list(DataLoader([1, 2], pin_memory=True))) == 2
     with warnings.catch_warnings():
         warnings.simplefilter("error")
