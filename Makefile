@@ -3,11 +3,17 @@
 
 PYTHON ?= python3
 WORKERS ?= auto
+DEVICE ?= cpu
 MUTANTS ?= 200
 CONFORM_ARGS ?=
 GATE_ARGS ?=
 TIME_ARGS ?=
 TEST_ARGS ?=
+GPU_ARGS ?=
+
+# What `conform` and `time` need: on a GPU cupy too.
+KIND := $(if $(filter cpu,$(DEVICE)),conform,cuda)
+ON := $(if $(filter cpu,$(DEVICE)),,--device $(DEVICE))
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,19 +21,26 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # One BLAS and OpenMP thread a process: the work is spread over processes.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: help conform time gate prove docs test check format clean
+.PHONY: help conform standin time gpu gate prove docs test check format clean
 .NOTPARALLEL:
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 	@echo 'PYTHON=python3.12 chooses the interpreter that .venv is made with, WORKERS=4 the number of test processes,'
+	@echo 'DEVICE=cuda the GPU for `make conform` and `make time`,'
 	@echo 'MUTANTS=200 how many of refnet'"'"'s mutants `make prove` tries.'
 
-conform: $(VENV)/.conform  ## compare refnet with torch, write reports/latest; CONFORM_ARGS="--ops 'conv*'" selects
-	$(BIN)/conform run $(CONFORM_ARGS)
+conform: $(VENV)/.$(KIND)  ## compare refnet with torch, write reports/latest; CONFORM_ARGS="--ops 'conv*'" selects
+	$(BIN)/conform run $(ON) $(CONFORM_ARGS)
 
-time: $(VENV)/.conform  ## how fast refnet is beside torch, into reports/latest; TIME_ARGS=--quick for a minute
-	$(BIN)/conform time $(TIME_ARGS)
+standin: $(VENV)/.conform  ## refnet's GPU path where there is no GPU: on a strict stand-in for cupy, into reports/standin
+	$(BIN)/conform run --candidate refnet:cupy=stand-in --dtype float32 --check output,gradient --out reports/standin
+
+time: $(VENV)/.$(KIND)  ## how fast refnet is beside torch, into reports/latest; TIME_ARGS=--quick for a minute
+	$(BIN)/conform time $(ON) $(TIME_ARGS)
+
+gpu: $(VENV)/.cuda  ## everything that needs a GPU, into a dated folder under reports; GPU_ARGS=--quick for ten minutes
+	$(BIN)/python benchmarks/gpu.py $(GPU_ARGS)
 
 gate: $(VENV)/.conform  ## what got worse since reports/baseline in the last `make conform`; GATE_ARGS=--update-baseline accepts it
 	$(BIN)/conform gate $(GATE_ARGS)
@@ -56,7 +69,7 @@ format: $(VENV)/.dev  ## format the code and mend what ruff can
 	$(BIN)/ruff format .
 
 clean:  ## remove the environment, caches and the latest reports
-	rm -rf $(VENV) .ruff_cache .mypy_cache .pytest_cache .hypothesis reports/latest reports/proof reports/mutation reports/trajectories build dist *.egg-info
+	rm -rf $(VENV) .ruff_cache .mypy_cache .pytest_cache .hypothesis reports/latest reports/standin reports/proof reports/mutation reports/trajectories build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A Python that was packaged without ensurepip makes an environment without pip; its own pip then puts one in.
@@ -75,6 +88,10 @@ $(VENV)/.torch: pyproject.toml | $(VENV)/.made
 
 $(VENV)/.conform: $(VENV)/.torch pyproject.toml
 	$(PIP) --editable '.[conform]'
+	touch $@
+
+$(VENV)/.cuda: $(VENV)/.conform
+	$(PIP) --editable '.[conform,cuda]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.torch pyproject.toml

@@ -60,7 +60,8 @@ def _load() -> None:
 
 
 def _answer(pipe: Connection, case: Case, candidate: Candidate) -> None:
-    """The life of the process."""
+    """The life of the process, which Ctrl-C ends without a word: the parent has it too, and says so."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     pipe.send(answer_on(case, candidate))
 
 

@@ -7,7 +7,9 @@
 equals the truth rounded to float16
 """
 
+import operator
 import re
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -110,6 +112,7 @@ def assert_conforms(
     ...
     AssertionError: tanh: FAIL: bound
     """
+    __tracebackhide__ = True  # pytest shows the line that calls, and the evidence
     if grade not in ("A", "B"):
         raise ValueError(f"grade is 'A' or 'B', got {grade!r}")
     verdict = judge(candidate, reference, inputs, params, **options)
@@ -154,13 +157,29 @@ def _case(reference: Reference, args: tuple[Any, ...], params: dict[str, Any], o
     arguments = Arguments(tuple(map(_given, args)), {name: _given(value) for name, value in params.items()})
     arrays = [_array(leaf) for leaf in _leaves([*args, *params.values()]) if _is_array(leaf)]
     dtypes = [array.dtype.name for array in arrays if is_floating(array)]
-    if isinstance(reference, str):
-        operation = Operation(re.sub(r"^(torch\.)", "", reference))
-    else:
-        name = getattr(reference, "__name__", "reference")
-        operation = Operation(name, lambda torch, *a, **k: reference(*a, **k))
+    operation = _operation(reference)
     checks = frozenset({OUTPUT, GRADIENT} if order else {OUTPUT})
     return Case(operation, arguments, dtypes[0] if dtypes else "float32", checks, (), exact=exact)
+
+
+def _operation(reference: Reference) -> Operation:
+    if isinstance(reference, str):
+        return Operation(re.sub(r"^(torch\.)", "", reference))
+    known = _name_in_torch(reference)
+    name = getattr(reference, "__name__", "reference")
+    return Operation(known) if known else Operation(name, lambda torch, *a, **k: reference(*a, **k))
+
+
+def _name_in_torch(function: Callable[..., Any]) -> str:
+    """What torch calls the function, if it is one of its own: then more is known of it than what it returns."""
+    name, torch = getattr(function, "__name__", ""), sys.modules.get("torch")
+    for path in ("", "nn.functional.", "linalg.", "special."):
+        try:
+            if name and operator.attrgetter(f"{path}{name}")(torch) is function:
+                return f"{path}{name}"
+        except AttributeError:
+            continue
+    return ""
 
 
 def _output_name(truth: Truth, output: int | None) -> str:

@@ -16,6 +16,7 @@ from conformance.layout import memory_format
 from conformance.streams import is_state, parted
 
 GENERATOR = "generator"  # the default generator's state after the call
+GPU_GENERATOR = "generator of the GPU"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ def first_difference(
         found = _compared(a, b, memory_formats)
         if found is not None:
             return _with_words(found, ours[place:], theirs[place:])
+    if mine.device_stream is not None and torch.device_stream is not None:  # both are on a GPU
+        sides = [Value(GPU_GENERATOR, side.device_stream) for side in (mine, torch)]
+        found = _compared(sides[0], sides[1], memory_formats)
+        if found is not None:
+            return found
     if len(ours) != len(theirs):
         return Difference("out", "shape", f"there are {len(ours)} results, in torch {len(theirs)}")
     return None

@@ -1,7 +1,8 @@
 # PYTHON_ARGCOMPLETE_OK
 """The command `conform`.
 
-Exit status: 0 the candidate conforms, 1 it does not, 2 wrong usage, 3 the run is incomplete (interrupted).
+Exit status: 0 the candidate conforms, 1 it does not, 2 wrong usage, or the candidate has nothing of what was chosen, 3 the
+run is incomplete (interrupted).
 """
 
 import argparse
@@ -10,25 +11,28 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
-from conformance import config, github, known
+from conformance import against, config, github, known
+from conformance.against import Against
 from conformance.candidates.protocol import Candidate
 from conformance.case import Case
 from conformance.cases import SOURCES, catalogue
-from conformance.identity import identity
+from conformance.gpus import CPU, kind
 from conformance.isolate import Workers, one_thread
 from conformance.journal import Header, Journal, beside
 from conformance.options import parser, selection
-from conformance.printing import again, as_json, in_colour, of_case, of_outcome, of_records
+from conformance.printing import again, as_json, by_operation, in_colour, of_case, of_outcome, of_records, of_table
 from conformance.printing import describe as describe
 from conformance.record import KNOWN, PASS, UNSUPPORTED
-from conformance.run import Outcome, run, select
+from conformance.run import Outcome, run, select, who
 from conformance.sources.databases import DATABASES, left_out
-from conformance.worker import CannotStart
+from conformance.worker import CannotStart, why
+
+CLOSED = 141  # 128 + SIGPIPE: what a shell says of a command whose output nobody reads any more
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,12 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
         given.insert(0, "run")
-    options = parser().parse_args(given)
-    options.given = given
-    if os.getcwd() not in sys.path:
-        sys.path.append(
-            os.getcwd()
-        )  # modules of kernels and cases lie where one works: `conform` itself starts elsewhere
+    if os.getcwd() not in sys.path:  # modules of kernels and cases lie where one works: `conform` starts elsewhere
+        sys.path.append(os.getcwd())
     commands = {
         "run": _run,
         "merge": _merge,
@@ -60,13 +60,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         _configure(understood)
         options = understood.parse_args(given)
         options.given = given
-        return commands[options.command](options)
+        status = commands[options.command](options)
+        sys.stdout.flush()
+        return status
     except (ValueError, ImportError, CannotStart) as error:
         print(f"conform: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("conform: interrupted before the first case", file=sys.stderr)
+        print("conform: interrupted; nothing was written", file=sys.stderr)
         return 3
+    except BrokenPipeError:  # who reads has enough, as `head` has: the rest goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED
 
 
 def _complete(understood: argparse.ArgumentParser) -> None:
@@ -100,12 +105,17 @@ def _workers(options: argparse.Namespace) -> Workers:
     return Workers(
         options.workers,
         options.candidate,
-        options.device,
+        _held(options),
         options.cases,
         options.timeout,
         sources=options.source,
         memory=options.memory,
     )
+
+
+def _held(options: argparse.Namespace) -> Against:
+    """What the candidate is held against."""
+    return Against(options.device, options.reference, options.oracle_device)
 
 
 def _compare(options: argparse.Namespace, pool: Workers) -> int:
@@ -160,8 +170,7 @@ def _header(options: argparse.Namespace, cases: list[Case]) -> Header:
         "--shard": None if options.shard is None else str(options.shard),
         "--last-failed": options.last_failed,
     }
-    who = identity(options.candidate, options.device, options.cases)
-    return Header(who, choice, tuple(case.id for case in cases))
+    return Header(who(options.candidate, options.cases, _held(options)), choice, tuple(case.id for case in cases))
 
 
 def _chosen(options: argparse.Namespace) -> list[Case]:
@@ -213,7 +222,8 @@ def _terminable() -> Iterator[None]:
 def _tell(outcome: Outcome, folder: Path, in_json: bool = False) -> int:
     """Say what came of it; returns the exit status."""
     failures = outcome.failures
-    status = 3 if not outcome.complete else 1 if failures else 0
+    nothing = outcome.idle and outcome.shard is None  # a shard may have nothing to do
+    status = 3 if not outcome.complete else 1 if failures else 2 if nothing else 0
     github.summarize((folder / "summary.md").read_text(encoding="utf-8"))
     notes = github.annotations((f"{r.status} {r.case}", describe(r)) for r in failures)
     for line in notes:
@@ -231,18 +241,27 @@ def _say(outcome: Outcome, folder: Path) -> None:
 
     failures = outcome.failures
     counts = {status: sum(r.status == status for r in outcome.records) for status in (PASS, KNOWN, UNSUPPORTED)}
+    done = "" if outcome.complete else f"{len({record.case for record in outcome.records})} of "
     print(f"{outcome.candidate}: {verdict(outcome)}")
     print(
-        f"{len(outcome.cases)} cases, {len(outcome.records)} comparisons in {outcome.seconds:.0f} s: "
+        f"{done}{len(outcome.cases)} cases, {len(outcome.records)} comparisons in {outcome.seconds:.0f} s: "
         f"{counts[PASS]} passed, {len(failures)} failed, {counts[KNOWN]} known differences, "
         f"{counts[UNSUPPORTED]} not supported"
     )
     if failures:
         worst = max(failures, key=lambda record: record.z if record.z == record.z else -1.0)
+        print(f"failing: {by_operation(failures)}")
         print("\nthe worst:\n" + describe(worst, in_colour()))
-        print(f"  as a script: {again('repro', outcome.candidate, outcome.extra, worst.case)}\n")
+        print(f"  {_shown(outcome.candidate, outcome.extra, worst.case, Against.of(outcome.identity))}\n")
     pages = [name for name in ("report.html", "summary.md") if (folder / name).exists()]
     print(f"report: {', '.join(str(folder / name) for name in pages)}")
+
+
+def _shown(candidate: str, extra: Sequence[str], case: str, held: Against) -> str:
+    """What to do with a failure: a script, or on a GPU the comparison again."""
+    if kind(held.device) == CPU:
+        return f"as a script: {again('repro', candidate, extra, case, held)}"
+    return f"again: {again('explain', candidate, extra, case, held)}"
 
 
 # --- the others ---------------------------------------------------------------------------------------------------
@@ -255,9 +274,9 @@ def _merge(options: argparse.Namespace) -> int:
     outcome, lacking = merge(options.reports)
     report.write(outcome, options.out)
     _page(options.out)
-    status = _tell(outcome, options.out)
+    status = _tell(outcome, options.out, options.json)
     for reason in lacking:
-        print(f"incomplete: {reason}")
+        print(f"incomplete: {reason}", file=sys.stderr if options.json else sys.stdout)
     return status
 
 
@@ -270,17 +289,37 @@ def _list(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from conformance.trajectory import command
 
-    with _terminable():
-        return command.run(options)
+    with _terminable(), _words_aside(options.json):
+        status = command.run(options)
+    if options.json:
+        from conformance.report import beside
+
+        found = beside.training(options.out or command.REPORTS / options.recipe)
+        print(as_json({"exit status": status, **found}))
+    return status
 
 
 def _time(options: argparse.Namespace) -> int:
     from conformance.timing import command
 
-    status = command.run(options)
+    in_json = options.json and not options.list
+    with _words_aside(in_json):
+        status = command.run(options)
     if not options.list:
         _renew(options.out)
+    if in_json:
+        from conformance.report import beside
+
+        rows = of_table(beside.timings(options.out))
+        print(as_json({"exit status": status, "rows": rows, "report": str(options.out)}))
     return status
+
+
+@contextmanager
+def _words_aside(aside: bool) -> Iterator[None]:
+    """What is printed goes to the standard error, where the standard output is for JSON."""
+    with redirect_stdout(sys.stderr) if aside else nullcontext():
+        yield
 
 
 def _gate(options: argparse.Namespace) -> int:
@@ -330,11 +369,13 @@ def _explain(options: argparse.Namespace) -> int:
         for record in records:
             print(describe(record, in_colour()))
         if any(record.bad for record in records):
-            print(f"as a script: {again('repro', options.candidate, options.cases, case.id)}")
+            print(_shown(options.candidate, options.cases, case.id, _held(options)))
     return 1 if any(record.bad for record in records) else 0
 
 
 def _repro(options: argparse.Namespace) -> int:
+    if kind(options.device) != CPU:
+        raise ValueError("scripts are for the CPU: `conform explain` compares a case on a GPU again")
     case, candidate = _one(options)
     from conformance.repro import reproduce
 
@@ -369,12 +410,25 @@ def _one(options: argparse.Namespace) -> tuple[Case, Candidate]:
     with one_thread():  # torch and numpy read it when they are loaded: what forks must have no threads
         cases = catalogue(options.cases, sources=SOURCES)
         if options.case not in cases:
-            near = [name for name in catalogue(options.cases) if options.case.lower() in name.lower()][:5]
-            hint = "".join(f"\n  {name}" for name in near)
+            hint = "".join(f"\n  {name}" for name in _near(options.case, catalogue(options.cases)))
             raise ValueError(
                 f"no case is called {options.case!r}; `conform list` shows all{hint and ', for instance' + hint}"
             )
-        return cases[options.case], load(options.candidate, options.device)
+        against.use(_held(options))
+        try:
+            return cases[options.case], load(options.candidate, options.device)
+        except Exception as error:  # whatever a module of somebody's does when it is loaded
+            raise CannotStart(why(error)) from error
+
+
+def _near(sought: str, names: Iterable[str]) -> list[str]:
+    """A few names like the one that was sought: of the same operation, with it inside, of much the same letters."""
+    from difflib import get_close_matches
+
+    sought, there = sought.lower(), list(names)
+    same = [name for name in there if name.partition("(")[0].lower() == sought.partition("(")[0]]
+    inside = [name for name in there if sought in name.lower()]
+    return get_close_matches(sought, same, 5, 0) or inside[:5] or get_close_matches(sought, there, 5)
 
 
 def _version(options: argparse.Namespace) -> int:

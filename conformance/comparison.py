@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy
 
-from conformance import bits, messages, record
-from conformance.candidates.functions import Functions
-from conformance.candidates.protocol import Candidate, Raised, Result, Value
+from conformance import against, bits, messages, record
+from conformance.attempt import Attempt, bits_of, difference, run_once, same_bits, shared
+from conformance.candidates.protocol import Candidate, Raised, Value
 from conformance.case import (
     BITS,
     ERROR,
@@ -27,14 +27,25 @@ from conformance.case import (
 from conformance.decide import decide
 from conformance.draw import Array, numpy_dtype
 from conformance.judging import judge_tensor
-from conformance.layout import Arranged, applies, arrange, first_row_repeated, memory_format
-from conformance.oracle import Truth, reference_candidate, with_changed_inputs
+from conformance.layout import applies, first_row_repeated, memory_format
+from conformance.oracle import Truth, reference_candidate
 from conformance.probing import Key
 from conformance.record import Record
 from conformance.variant import WORDS, described, incomparable, variants
 from conformance.verdict import Verdict
 
 Strides = dict[str, tuple[int, ...] | None]  # of torch's results, by name
+
+TWO_DEVICES = ("device type for generator but found", "to be on the same device")  # torch's words
+SILENT = "StandInError"  # what the stand-in for cupy raises where cupy goes on with wrong numbers
+
+
+class GpuLost(RuntimeError):
+    """The candidate has left the GPU in a state in which this process can use it no more."""
+
+
+class ReferenceLost(RuntimeError):
+    """The reference has done so: there is nothing to hold the candidate against, and it must not be blamed."""
 
 
 def compare(case: Case, candidate: Candidate, truth: Truth | None = None) -> list[Record]:
@@ -48,40 +59,21 @@ def compare(case: Case, candidate: Candidate, truth: Truth | None = None) -> lis
     return records
 
 
-class _Run:
-    """One run of the candidate on arrays of its own, which can be looked at afterwards."""
-
-    def __init__(self, candidate: Candidate, truth: Truth, layout: str, order: int) -> None:
-        sample = truth.sample
-        wanted = [
-            layout if layout != EXPANDED or differentiable else ""  # what is written to cannot be expanded
-            for differentiable in sample.differentiable
-        ]
-        self.inputs = [arrange(array, name) for array, name in zip(sample.arrays, wanted, strict=True)]
-        seeds_layout = "" if layout == EXPANDED else layout  # cotangents differ from row to row
-        self.seeds = [None if array is None else arrange(array, seeds_layout) for array in truth.cotangents]
-        self.seeds_given = [None if arranged is None else _bits(arranged.array) for arranged in self.seeds]
-        self.gaps = [_gap_bits(arranged) for arranged in self.inputs]
-        self.given = sample.with_arrays([arranged.array for arranged in self.inputs])
-        cotangents = [None if arranged is None else arranged.array for arranged in self.seeds]
-        directions = [array.copy() for array in truth.directions] if order > 1 else []
-        self.result: Result = candidate.run(truth.case.operation, self.given, order, cotangents, directions)
-        self.values: dict[Key, Array | None] = with_changed_inputs(self.result, sample)
-
-
-def run_once(candidate: Candidate, truth: Truth) -> dict[Key, Array | None]:
-    """What the candidate gives for every tensor of a truth."""
-    return _Run(candidate, truth, "", truth.order).values
-
-
 class _Comparison:
     def __init__(self, case: Case, candidate: Candidate, truth: Truth) -> None:
         self.case = case
         self.candidate = candidate
         self.truth = truth
+        self.drew = (False, False)  # whether a GPU's own generator was asked: by the candidate, by the reference
         self.judged: dict[Key, tuple[Array, Record]] = {}  # what the candidate gave, and what was said about it
 
     # --- records -------------------------------------------------------------------------------------------------
+
+    @property
+    def reference(self) -> str:
+        """Who is asked first, in words."""
+        found = against.chosen()
+        return f"{found.name} on {found.where}"
 
     def record(self, check: str, tensor: str, status: str, **evidence: Any) -> Record:
         case = self.case
@@ -104,7 +96,17 @@ class _Comparison:
         if ERROR in self.case.checks:
             yield self.refusal()
             return
+        if self.truth.lost is not None:
+            raise ReferenceLost(f"{self.reference} loses its GPU here: {_line(self.truth.lost.message)}")
         broken = self.truth.forward.raised.get(OUTPUT)
+        if broken is not None and not against.chosen().plain:
+            yield self.record(
+                "run",
+                "",
+                record.UNSUPPORTED,
+                message=f"{self.reference} cannot run this: {broken.kind}: {_line(broken.message)}",
+            )
+            return
         if broken is not None:
             yield self.fail("run", "", "case", f"torch itself cannot run this case: {broken.kind}: {broken.message}")
             return
@@ -119,7 +121,12 @@ class _Comparison:
         if BITS in self.case.checks:
             yield from self.draws()
             return
-        base = _Run(self.candidate, self.truth, "", self.truth.order)
+        base = Attempt(self.candidate, self.truth, "", self.truth.order)
+        hangs = bool(self.case.streams)  # what draws from a generator of its own leaves the default one alone
+        self.drew = (
+            base.result.drew_on_device or (hangs and _draws_on_gpu(self.candidate)),
+            self.truth.reference.drew_on_device or (hangs and _draws_on_gpu(reference_candidate())),
+        )
         strides = {value.name: value.strides for value in self.truth.reference.outputs}
         yield from self.results(self.truth, base, "", self.truth.order, strides)
         if OUTPUT in base.result.raised:
@@ -135,11 +142,20 @@ class _Comparison:
 
     def refusal(self) -> Record:
         """The same exception type, and a message that names the same cause."""
-        torch = self.truth.forward.raised.get(OUTPUT)
+        torch = self.truth.refused
         if torch is None:
             return self.fail(ERROR, "", "case", "torch does not refuse this")
-        mine = _Run(self.candidate, self.truth, "", 0).result.raised.get(OUTPUT)
+        mine = Attempt(self.candidate, self.truth, "", 0).result.raised.get(OUTPUT)
         wanted = f"torch: {torch.kind}: {_line(torch.message)}"
+        if mine is not None and mine.lost:
+            raise GpuLost(mine.message)
+        unseen = mine is None or mine.kind == SILENT  # a real GPU would have raised nothing
+        if unseen and _on_gpu(self.candidate) and not self.truth.refused_without_numbers:
+            message = (
+                f"torch refuses it on the CPU, for its numbers or for its kernels there ({wanted}); "
+                "on a GPU nobody looks at numbers"
+            )
+            return self.record(ERROR, "", record.UNSUPPORTED, message=message)
         if mine is None:
             return self.fail(ERROR, "", "exception", f"no exception; {wanted}")
         got = f"got {mine.kind}: {_line(mine.message)}"
@@ -156,13 +172,18 @@ class _Comparison:
 
     def draws(self) -> Iterator[Record]:
         """Random draws: every result, and the generator's state, bit for bit. One record names the first difference."""
-        run = _Run(self.candidate, self.truth, "", 0)
+        run = Attempt(self.candidate, self.truth, "", 0)
         raised = run.result.raised.get(OUTPUT)
         if raised is not None:
             yield self.raised(BITS, raised)
             return
         formats = MEMORY_FORMAT in self.case.checks
         found = bits.first_difference(run.result, self.truth.forward, self.truth.sample.names, formats)
+        drawn_elsewhere = _draws_on_gpu(self.candidate) != _draws_on_gpu(reference_candidate())
+        if (found is not None or run.result.drew_on_device) and drawn_elsewhere:
+            message = "drawn by the generator of a GPU on one side: its stream is another than the CPU's, in torch too"
+            yield self.record(BITS, bits.GENERATOR, record.UNSUPPORTED, message=message)
+            return
         count = bits.elements(self.truth.forward)
         if found is not None:
             yield self.record(BITS, found.tensor, record.FAIL, elements=count, **found.evidence)
@@ -174,7 +195,7 @@ class _Comparison:
         if REPEAT in self.case.checks:
             yield self.repeat(run)
 
-    def results(self, truth: Truth, run: _Run, prefix: str, order: int, strides: Strides) -> Iterator[Record]:
+    def results(self, truth: Truth, run: Attempt, prefix: str, order: int, strides: Strides) -> Iterator[Record]:
         """Outputs, then gradients, then second order: as many as were asked for. `prefix` is the layout's name."""
         yield from self.outputs(truth, run, prefix or OUTPUT, strides)
         if OUTPUT in run.result.raised or not any(array is not None for array in truth.cotangents):
@@ -183,7 +204,7 @@ class _Comparison:
             if level <= order:
                 yield from self.derivatives(truth, run, check, f"{prefix} {check}".strip())
 
-    def outputs(self, truth: Truth, run: _Run, check: str, strides: Strides) -> Iterator[Record]:
+    def outputs(self, truth: Truth, run: Attempt, check: str, strides: Strides) -> Iterator[Record]:
         raised = run.result.raised.get(OUTPUT)
         if raised is not None:
             yield self.raised(check, raised)
@@ -202,7 +223,7 @@ class _Comparison:
         for torch, oracle, mine in zip(theirs, truth.oracle.outputs, ours, strict=True):
             yield self.output(truth, check, torch, oracle, mine, strides.get(torch.name))
         for name, given, left in zip(truth.sample.names, truth.sample.arrays, truth.reference.after, strict=True):
-            if _bits(given) != _bits(left):  # torch changes this input: so must the candidate
+            if bits_of(given) != bits_of(left):  # torch changes this input: so must the candidate
                 key = (OUTPUT, f"{name} after")
                 yield self.judge(truth, key, run.values[key], check)
 
@@ -239,7 +260,7 @@ class _Comparison:
         texts = ["a tensor" if v.array is not None else repr(v.plain) for v in (mine, torch)]
         return self.fail(check, torch.name, "value", f"{texts[0]}, but should be {texts[1]}")
 
-    def derivatives(self, truth: Truth, run: _Run, check: str, shown: str) -> Iterator[Record]:
+    def derivatives(self, truth: Truth, run: Attempt, check: str, shown: str) -> Iterator[Record]:
         refused = truth.reference.raised.get(check) or truth.reference.raised.get(GRADIENT)
         if refused is not None:
             message = f"torch has no {check} here: {refused.kind}: {_line(refused.message)}"
@@ -274,43 +295,35 @@ class _Comparison:
             else:
                 yield self.judge(truth, (check, name), mine, shown)
 
-    def unchanged(self, run: _Run) -> Record:
+    def unchanged(self, run: Attempt) -> Record:
         """Inputs keep their bits, unless torch changes them; cotangents and the gaps between elements keep theirs."""
-        torch_left = self.truth.reference.after
-        for i, (name, arranged) in enumerate(zip(self.truth.sample.names, run.inputs, strict=True)):
-            given = self.truth.sample.arrays[i]
-            torch_changed = _bits(given) != _bits(torch_left[i]) if torch_left else False
-            after = [arranged.array, *run.result.after[i : i + 1]]
-            if not torch_changed and any(_bits(array) != _bits(given) for array in after):
-                return self.fail(UNCHANGED, name, "mutated-input", _difference(given, after[-1]))
-            if _gap_bits(arranged) != run.gaps[i]:
-                return self.fail(UNCHANGED, name, "mutated-input", "wrote between the elements of a strided input")
-        for i, (seed, given_bits) in enumerate(zip(run.seeds, run.seeds_given, strict=True)):
-            if seed is not None and _bits(seed.array) != given_bits:
-                return self.fail(UNCHANGED, f"cotangent {i}", "mutated-input", "the cotangent was overwritten")
+        written = run.overwritten()
+        if written is not None:
+            return self.fail(UNCHANGED, written[0], "mutated-input", written[1])
         return self.passed(UNCHANGED)
 
-    def unshared(self, run: _Run) -> Record | None:
-        """A result that is a view of an input where torch's has memory of its own: writing to one changes the other.
-
-        It is asked of plain functions, whose arrays are the caller's. A namespace keeps its own books of what shares what.
-        """
-        if not isinstance(self.candidate, Functions):
+    def unshared(self, run: Attempt) -> Record | None:
+        """A result that is a view of an input where torch's has memory of its own: writing to one changes the other."""
+        if against.chosen().across:  # what comes from another device is a copy
             return None
-        for out, name in sorted(_shared(run.result, self.truth) - _shared(self.truth.reference, self.truth)):
+        for out, name in sorted(shared(run.result, self.truth) - shared(self.truth.reference, self.truth)):
             message = f"{out} shares memory with input {name}; torch's has memory of its own"
             return self.fail(UNCHANGED, out, "aliased-input", message)
         return None
 
-    def repeat(self, base: _Run) -> Record:
+    def repeat(self, base: Attempt) -> Record:
         """A second run on fresh copies gives the same bits."""
-        again = _Run(self.candidate, self.truth, "", self.truth.order)
+        again = Attempt(self.candidate, self.truth, "", self.truth.order)
         for key, first in base.values.items():
             second = again.values.get(key)
-            if (first is None) != (second is None) or (first is not None and _bits(first) != _bits(second)):
+            if (first is None) != (second is None) or (first is not None and bits_of(first) != bits_of(second)):
+                said = self.truth.varies
+                if said:
+                    message = f"other bits in a second run, as torch's may have on a GPU: {said}"
+                    return self.record(REPEAT, key[1], record.UNSUPPORTED, message=message)
                 message = f"{key[0]}: a second run on the same inputs gives other bits"
                 if first is not None and second is not None:
-                    message += f": {_difference(first, second)}"
+                    message += f": {difference(first, second)}"
                 return self.fail(REPEAT, key[1], "nondeterministic", message)
         plain = [[v.plain for v in run.result.outputs if v.array is None] for run in (base, again)]
         if repr(plain[0]) != repr(plain[1]):
@@ -327,16 +340,18 @@ class _Comparison:
         elif not any(applies(array, layout) for array in truth.sample.arrays):
             return
         order = min(truth.order, 1)  # without create_graph: the plain backward pass
-        torch = _Run(reference_candidate(), truth, layout, order).result
+        torch = Attempt(reference_candidate(), truth, layout, order).result
         refused = next(iter(torch.raised.items()), None)
         if refused is not None:
             check, raised = refused
+            if raised.lost:
+                raise ReferenceLost(f"{self.reference} loses its GPU in the layout {layout}: {_line(raised.message)}")
             message = f"torch has no {check} in this layout: {raised.kind}: {_line(raised.message)}"
             yield self.record(f"layout {layout}", "", record.UNSUPPORTED, message=message)
             if check == OUTPUT:
                 return
         strides = {value.name: value.strides for value in torch.outputs}
-        run = _Run(self.candidate, truth, layout, order)
+        run = Attempt(self.candidate, truth, layout, order)
         yield from self.results(truth, run, f"layout {layout}", 0 if refused is not None else order, strides)
         if OUTPUT not in run.result.raised and UNCHANGED in self.case.checks and layout != EXPANDED:
             yield replace(self.unchanged(run), check=f"layout {layout} {UNCHANGED}")
@@ -363,15 +378,30 @@ class _Comparison:
         if mine is None:
             return self.fail(check, key[1], "missing-gradient", "nothing to compare")
         same_truth = truth is self.truth
-        if same_truth and key in self.judged and _same(self.judged[key][0], mine):
+        if same_truth and key in self.judged and same_bits(self.judged[key][0], mine):
             return replace(self.judged[key][1], check=check)
+        if any(self.drew) and not (all(self.drew) and truth.drawn_alike(key)):
+            return self.drawn_by_gpu(truth, key, mine, check)
         verdict = judge_tensor(truth, key, mine, lambda other: run_once(self.candidate, other).get(key))
         found = self.of_verdict(check, key[1], verdict, mine.size)
         reference = truth.references[key]
-        found.identical = reference is not None and _same(mine, reference)
+        found.identical = reference is not None and same_bits(mine, reference)
         if same_truth:
             self.judged[key] = (mine, found)
         return found
+
+    def drawn_by_gpu(self, truth: Truth, key: Key, mine: Array, check: str) -> Record:
+        """A tensor made of random numbers that only the GPUs drew: as torch's on the GPU, or nothing can be said."""
+        reference = truth.references[key]
+        if reference is not None:
+            verdict = decide(mine, reference, reference.astype(numpy.float64))
+            if verdict.ok:
+                return self.of_verdict(check, key[1], verdict, mine.size)
+        message = (
+            "made of random numbers that a GPU's generator drew: there is no oracle for them, and the reference's result is "
+            "not the same to rounding; the draws themselves are compared bit for bit by the cases of the check `bits`"
+        )
+        return self.record(check, key[1], record.UNSUPPORTED, message=message)
 
     def of_verdict(self, check: str, tensor: str, verdict: Verdict, elements: int) -> Record:
         return self.record(
@@ -399,12 +429,26 @@ class _Comparison:
 
     def raised(self, check: str, raised: Raised) -> Record:
         """An exception where torch has none: not there, out of memory, or wrong."""
+        if raised.lost:
+            raise GpuLost(f"{raised.kind}: {_line(raised.message)}")
         if raised.unsupported:
             return self.record(check, "", record.UNSUPPORTED, message=raised.unsupported)
+        across = _on_gpu(self.candidate) != _on_gpu(reference_candidate())
+        if across and any(words in raised.message for words in TWO_DEVICES):
+            message = f"the program mixes devices, which torch refuses as well: {_line(raised.message)}"
+            return self.record(check, "", record.UNSUPPORTED, message=message)
         message = f"{raised.kind}: {_line(raised.message)}"
         if raised.kind in ("MemoryError", "OutOfMemoryError"):
             return self.record(check, "", record.OOM, category="exception", message=message)
         return self.fail(check, "", "exception", f"{message}\n{raised.trace}")
+
+
+def _on_gpu(candidate: Candidate) -> bool:
+    return bool(getattr(candidate, "on_gpu", False))
+
+
+def _draws_on_gpu(candidate: Candidate) -> bool:
+    return bool(getattr(candidate, "draws_on_device", False))
 
 
 def _namespace(candidate: Candidate) -> Any:
@@ -419,45 +463,7 @@ def _is_float(value: Any) -> bool:
     )
 
 
-def _shared(result: Result, truth: Truth) -> set[tuple[str, str]]:
-    """(result, input) for everything that was returned over an input's memory."""
-    inputs = list(zip(truth.sample.names, result.after, strict=False))
-    return {
-        (value.name, name)
-        for value in result.outputs
-        for name, array in inputs
-        if value.array is not None and numpy.may_share_memory(value.array, array)
-    }
-
-
-def _bits(array: Array) -> bytes:
-    found: bytes = numpy.ascontiguousarray(array).tobytes()
-    return found
-
-
-def _gap_bits(arranged: Arranged) -> bytes:
-    """What lies between the elements of a gapped array."""
-    return _bits(arranged.storage[..., 1::2]) if arranged.storage.size > arranged.array.size else b""
-
-
-def _same(left: Array, right: Array) -> bool:
-    return left.dtype == right.dtype and left.shape == right.shape and _bits(left) == _bits(right)
-
-
 def _line(message: str) -> str:
     """The first line of a message, short enough for a table."""
     first = message.strip().partition("\n")[0]
     return first if len(first) <= 300 else first[:297] + "..."
-
-
-def _difference(before: Array, after: Array) -> str:
-    """Where two arrays first differ, bit for bit."""
-    if before.shape != after.shape or before.dtype != after.dtype:
-        return f"{before.dtype}{list(before.shape)} became {after.dtype}{list(after.shape)}"
-    width = before.dtype.itemsize
-    rows = [numpy.frombuffer(_bits(a), numpy.uint8).reshape(-1, width) for a in (before, after)]
-    changed = (rows[0] != rows[1]).any(axis=1)
-    place = int(changed.argmax())
-    index = [int(i) for i in numpy.unravel_index(place, before.shape)]
-    values = [numpy.ascontiguousarray(a).reshape(-1)[place] for a in (before, after)]
-    return f"{int(changed.sum())} of {changed.size} elements changed, first at {index}: {values[0]} became {values[1]}"

@@ -28,9 +28,10 @@ def _candidates(**_: Any) -> tuple[str, ...]:
 
 
 def _operations(*, prefix: str, **_: Any) -> list[str]:
-    """The last of several patterns separated by commas."""
+    """The last of several patterns separated by commas: a name, or the last part of one."""
     before, comma = prefix.rpartition(",")[:2]
-    return [f"{before}{comma}{name}" for name in sorted({case.operation.name for case in _cases()})]
+    names = {name for case in _cases() for name in (case.operation.name, case.operation.short)}
+    return [f"{before}{comma}{name}" for name in sorted(names)]
 
 
 def _dtypes(*, prefix: str, **_: Any) -> list[str]:

@@ -36,6 +36,7 @@ from conformance.scale import (
     distance_to_branch,
     naive_sum_error,
     normwise,
+    passed_over,
     smallest_normal,
     typical_ratio,
     unit,
@@ -255,7 +256,8 @@ class _Floats:
     def match_branches(self, scale: Scale) -> None:
         """At a jump E and M hold the jump itself: what counts is the distance to the nearest branch.
 
-        Not where torch is nowhere near the oracle (a gradient that is zero but for rounding): there is nothing to match.
+        Not where torch is nowhere near the oracle (a gradient that is zero but for rounding): there is nothing to match;
+        and not at a jump that is lost in torch's rounding.
         """
         if self.void():
             self.jumps = {}
@@ -263,6 +265,11 @@ class _Floats:
         ratio = typical_ratio(self.magnitude, scale, self.dtype)
         noise = self.noise()
         flat_z, c, r = self.z.reshape(-1), self.c.reshape(-1), self.r.reshape(-1)
+        self.jumps = {
+            place: values
+            for place, values in self.jumps.items()
+            if not passed_over(values, float(r[place]), self.u, noise)
+        }
         for place, values in self.jumps.items():
             if not self.settled.reshape(-1)[place] and self.finite.reshape(-1)[place]:
                 flat_z[place] = distance_to_branch(float(c[place]), values, float(r[place]), ratio, self.u, noise)

@@ -5,12 +5,19 @@ import importlib.util
 from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conformance import gpus
+
+if TYPE_CHECKING:
+    from conformance.against import Against
 
 _CODE = {".py", ".so", ".pyd", ".toml"}
 
 
-def identity(candidate: str, device: str, extra: Iterable[str] = ()) -> dict[str, str]:
-    """The candidate, its version and sources, the libraries under it, and the harness with its cases.
+def identity(candidate: str, device: str, extra: Iterable[str] = (), held: "Against | None" = None) -> dict[str, str]:
+    """The candidate, its version and sources, the libraries under it, and the harness with its cases; on a GPU also the
+    GPU, its driver and CUDA's packages, and `held`: what stands for the truth, where that is not torch on the CPU.
 
     Releases are named by their version; what may be edited between two runs, by a hash of its sources.
     """
@@ -23,6 +30,8 @@ def identity(candidate: str, device: str, extra: Iterable[str] = ()) -> dict[str
         "torch": installed("torch"),
         "numpy": installed("numpy"),
         "harness sources": _digest(["conformance", *extra]),
+        **gpus.facts(device),
+        **(held.facts() if held is not None else {}),
     }
 
 

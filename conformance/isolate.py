@@ -16,10 +16,12 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Self
 
+from conformance import gpus
+from conformance.against import Against
 from conformance.case import Case
 from conformance.record import CRASH, HANG, OOM, Record
 from conformance.schedule import Schedule
-from conformance.worker import CannotStart, whole, work
+from conformance.worker import CannotStart, Last, whole, work
 
 AHEAD = 2  # cases handed to a worker beyond the one it is at
 START_TIMEOUT = 120.0  # seconds until a worker has to be ready
@@ -59,16 +61,19 @@ class Workers:
         self,
         count: int | None,
         candidate: str,
-        device: str = "cpu",
+        held: Against | None = None,
         extra: Sequence[str] = (),
         timeout: float = 60.0,
         *,
         sources: Sequence[str] = ("own",),
         memory: float | None = None,
     ) -> None:
-        """`count` None means one worker a processor; `timeout` is in seconds a case, `memory` in GiB a worker."""
-        self.count, self.timeout = count or os.cpu_count() or 1, timeout
-        self.arguments = (candidate, device, tuple(extra), tuple(sources), memory)
+        """`count` None means one worker a processor, or fewer where they share a GPU; `timeout` is in seconds a case,
+        `memory` in GiB a worker.
+        """
+        held = held or Against()
+        self.count, self.timeout = count or gpus.workers(held.device, os.cpu_count() or 1), timeout
+        self.arguments = (candidate, held, tuple(extra), tuple(sources), memory)
         self.workers: list[_Worker] = []
 
     def __enter__(self) -> Self:
@@ -158,8 +163,9 @@ class Workers:
         if message is None:
             worker.ready = True
             return None, True
-        case = worker.queue.popleft()
-        return (case, [whole(case, *message)] if isinstance(message, tuple) else message), True
+        case, alive = worker.queue.popleft(), not isinstance(message, Last)
+        answer = message.answer if isinstance(message, Last) else message
+        return (case, [whole(case, *answer)] if isinstance(answer, tuple) else answer), alive
 
     def _overdue(self, worker: _Worker) -> tuple[Finished | None, bool]:
         """Kill a worker that has been at its case for too long."""

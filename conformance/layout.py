@@ -59,6 +59,31 @@ def _sentinel(array: Array) -> Array:
     return True if array.dtype == bool else ml_dtypes.iinfo(array.dtype).max
 
 
+def memory_of(array: Array) -> tuple[Array, tuple[int, ...], int]:
+    """(the memory that an array looks into as a flat array, the strides and the offset in it, in elements).
+
+    >>> memory, strides, offset = memory_of(numpy.arange(6).reshape(2, 3)[:, 1::2])
+    >>> memory.size, strides, offset
+    (6, (3, 2), 1)
+    """
+    owner = array
+    while (below := _below(owner)) is not None and below.dtype == array.dtype:
+        owner = below
+    if not owner.flags.c_contiguous or any(stride % array.itemsize for stride in array.strides):
+        owner = array = numpy.ascontiguousarray(array)
+    start = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
+    strides = tuple(stride // array.itemsize for stride in array.strides)
+    return owner.reshape(-1), strides, start // array.itemsize
+
+
+def _below(array: Array) -> Array | None:
+    """The array that this one looks into; numpy's as_strided puts an object of its own between them."""
+    base = array.base
+    if not isinstance(base, numpy.ndarray):
+        base = getattr(base, "base", None)
+    return base if isinstance(base, numpy.ndarray) else None
+
+
 def memory_format(shape: tuple[int, ...], strides: tuple[int, ...]) -> str:
     """contiguous, channels-last, both (where sizes of 1 leave it open), or other strides; strides in elements."""
     if 0 in shape:

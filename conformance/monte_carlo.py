@@ -51,6 +51,11 @@ class Disturbed(TorchDispatchMode):  # type: ignore[misc]  # torch's class is no
     Inside an operation the half types are computed at float32, as torch does: only its result is rounded to them.
     """
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: guarding each call against the compiler would first import it, 1.4 seconds in every process."""
+        return False
+
     def __init__(self, dtype: Any, seed: int, amplitude: float, sequential: bool) -> None:
         super().__init__()
         self.seed, self.sequential = seed, sequential

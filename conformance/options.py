@@ -1,94 +1,21 @@
 """What the command line of `conform` understands."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
+from conformance import usage
 from conformance.cases import SOURCES
 from conformance.config import Repeated
+from conformance.gpus import CPU
 from conformance.run import DEFAULT_TIMEOUT, Selection, Shard
 from conformance.timing.others import ALL as OTHERS
 from conformance.timing.sweep import Sweep
 from conformance.trajectory.data import IMAGES, SAMPLE
-from conformance.trajectory.lockstep import DEFAULT, VARIANTS
+from conformance.trajectory.lockstep import DEFAULT, DEFAULT_ON_GPU, ON_GPU, VARIANTS
 from conformance.trajectory.plan import OPTIMIZERS, SCHEDULERS
 from conformance.trajectory.recipes import RECIPES
-
-EXAMPLES = """examples:
-  conform                                        compare refnet with torch, on everything
-  conform run --ops 'conv*,max_pool2d'           only some operations
-  conform run --resume                           go on where a run was interrupted or killed
-  conform run --last-failed                      only what failed in the last report
-  conform run --candidate torch:threads=2        torch against itself: nothing may fail
-  conform run --candidate mypackage.kernels      a module of plain functions over numpy arrays
-  conform run --source op_db --dtype float32     the samples that torch tests itself with
-  conform run --source all                       everything, with the coverage of torch's names
-  conform run --shard 1/4 --out reports/part1    a quarter of the cases; `conform merge` puts the quarters together
-  conform merge reports/part* --out reports/all
-  conform list --ops 'conv*'                     the cases, without running them
-  conform explain 'tanh([3]) float32'            one case again, with every comparison
-  conform train lenet5 --optimizer adam          the same seed in torch and in refnet: every step compared
-  conform time                                   paired timings beside torch, with intervals and a null test
-  conform gate                                   what got worse since the baseline: verdicts, accuracy, speed
-  conform report                                 report.html again, with the timings and trainings made since
-  conform repro 'tanh([3]) float32' --out bug.py a script that shows one failure without the harness
-  conform version                                the versions of everything that a verdict hangs on
-
-exit status: 0 the candidate conforms, 1 it does not, 2 wrong usage, 3 the run is incomplete
-configuration: [tool.conform] of pyproject.toml has options without their dashes, [tool.conform.run] those of one command
-shell completion: eval "$(register-python-argcomplete conform)" in ~/.bashrc or ~/.zshrc (pip install argcomplete)
-"""
-
-_RUN = """examples:
-  conform run --ops 'conv*,max_pool2d' --dtype float32
-  conform run --candidate mypackage.kernels --memory 4 --timeout 20
-  conform run --candidate mypackage.kernels:fast_conv=nn.functional.conv2d
-  conform run --json | jq '.failures[].case'
-
-A case that crashes, hangs (--timeout) or needs too much memory (--memory) gets a record of its own, and the run goes on.
-Ctrl-C leaves a report of what was done, and says how to resume.
-
-exit status: 0 the candidate conforms, 1 it does not, 2 wrong usage, 3 the run is incomplete (interrupted)
-"""
-
-_MERGE = """examples:
-  conform run --shard 1/2 --out reports/part1; conform run --shard 2/2 --out reports/part2
-  conform merge reports/part1 reports/part2 --out reports/all
-
-exit status: 0 the candidate conforms, 1 it does not, 2 wrong usage, 3 a shard is missing or was interrupted
-"""
-
-_LIST = """examples:
-  conform list --ops 'conv*'
-  conform list --source op_db --ops nn.functional.gelu --dtype float32
-  conform list --json | jq -r '.[].operation' | sort | uniq -c
-
-exit status: 0 listed, 2 wrong usage, or no case is chosen
-"""
-
-_EXPLAIN = """examples:
-  conform explain 'tanh([3]) float32'
-  conform explain 'exp([17]) float32' --candidate mypackage.kernels
-
-exit status: 0 the case conforms, 1 it does not, 2 wrong usage
-"""
-
-_REPRO = """examples:
-  conform repro 'exp([17]) float32' --candidate mypackage.kernels > repro.py; python repro.py
-  conform repro 'exp([17]) float32' --candidate mypackage.kernels --check gradient --out repro.py
-
-The script needs numpy, torch and the candidate. Its arrays are the smallest part of the case's that still fails; it
-prints both values and ends with 1 as long as the candidate fails.
-
-exit status: 1 the case fails (the script was written), 0 nothing fails (there is no script), 2 wrong usage
-"""
-
-_REPORT = """examples:
-  conform report
-  conform report reports/all --png
-
-exit status: 0 written, 2 wrong usage
-"""
 
 
 class _Typed(argparse.HelpFormatter):
@@ -105,48 +32,51 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="conform",
         description="Compare an implementation with torch: outputs, gradients, strides, errors, training steps.",
-        epilog=EXAMPLES,
+        epilog=usage.EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"conform {_version()}")
     commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
 
-    running = _command(commands, "run", "compare, and write a report (the default)", _RUN)
+    running = _command(commands, "run", "compare, and write a report (the default)", usage.RUN)
     _choosing(running)
     _json(running)
     running.add_argument("--shard", type=shard, metavar="I/N", help="only part I of N; the case's id decides which")
     running.add_argument("--last-failed", action="store_true", help="only the cases that failed in the report at --out")
     running.add_argument("--resume", action="store_true", help="continue a run of the same options that was cut short")
     running.add_argument("--workers", type=_positive, help="worker processes (default: one per processor)")
-    running.add_argument("--timeout", type=float, default=DEFAULT_TIMEOUT, help="seconds a case may take (%(default)g)")
+    running.add_argument(
+        "--timeout", type=_duration, default=DEFAULT_TIMEOUT, help="seconds a case may take (%(default)g)"
+    )
     running.add_argument(
         "--memory",
-        type=float,
+        type=_amount,
         metavar="GIB",
         help="memory a worker may take; a case beyond it is OOM (nine tenths of the machine's; 0: no limit)",
     )
     running.add_argument("--out", type=Path, default=Path("reports/latest"), help="folder of the report (%(default)s)")
     running.add_argument("--list", action="store_true", help="list the chosen cases instead of running them")
 
-    merging = _command(commands, "merge", "put the reports of shards or hosts together", _MERGE)
+    merging = _command(commands, "merge", "put the reports of shards or hosts together", usage.MERGE)
     merging.add_argument("reports", type=Path, nargs="+", metavar="DIR", help="folders of reports")
     merging.add_argument("--out", type=Path, required=True, help="folder of the merged report")
+    _json(merging)
 
-    listing = _command(commands, "list", "list cases", _LIST)
+    listing = _command(commands, "list", "list cases", usage.LIST)
     _choosing(listing)
     _json(listing)
     listing.set_defaults(shard=None, last_failed=False)
 
-    explaining = _command(commands, "explain", "run one case again and show every comparison", _EXPLAIN)
+    explaining = _command(commands, "explain", "run one case again and show every comparison", usage.EXPLAIN)
     _one_case(explaining)
     _json(explaining)
 
-    reproducing = _command(commands, "repro", "write a script that shows one failure without the harness", _REPRO)
+    reproducing = _command(commands, "repro", "write a script that shows one failure without the harness", usage.REPRO)
     _one_case(reproducing)
     reproducing.add_argument("--check", default="", help="the failure of this check: output, gradient, unchanged, ...")
     reproducing.add_argument("--out", type=Path, metavar="FILE", help="the script (standard output); arrays beside it")
     reproducing.add_argument(
-        "--shrink", type=float, default=30.0, metavar="SECONDS", help="spent on smaller arrays (%(default)g)"
+        "--shrink", type=_amount, default=30.0, metavar="SECONDS", help="spent on smaller arrays (%(default)g)"
     )
 
     training = commands.add_parser(
@@ -191,7 +121,7 @@ def parser() -> argparse.ArgumentParser:
         help="make report.html again from what is in the folder of a report",
         description="Make report.html again from the files in the folder of a report: its records, and timings, coverage, the "
         "gate's table and trajectories (also those in the folder `trajectories` beside it) where they are there.",
-        epilog=_REPORT,
+        epilog=usage.REPORT,
         formatter_class=_Typed,
     )
     reporting.add_argument(
@@ -232,7 +162,7 @@ def _json(parser: argparse.ArgumentParser) -> None:
 def _one_case(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("case", metavar="CASE", help="the id of a case, as reports and `conform list` print it")
     _candidate(parser)
-    parser.add_argument("--timeout", type=float, default=DEFAULT_TIMEOUT, help="seconds it may take (%(default)g)")
+    parser.add_argument("--timeout", type=_duration, default=DEFAULT_TIMEOUT, help="seconds it may take (%(default)g)")
 
 
 def selection(options: argparse.Namespace) -> Selection:
@@ -284,6 +214,27 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _amount(text: str) -> float:
+    found = _decimal(text)
+    if not 0 <= found < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, got {text}")
+    return found
+
+
+def _duration(text: str) -> float:
+    found = _decimal(text)
+    if not 0 < found < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text}")
+    return found
+
+
+def _decimal(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
+
+
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(_positive(part) for part in patterns(text))
 
@@ -309,17 +260,51 @@ def _candidate(parser: argparse.ArgumentParser) -> None:
         "--candidate",
         default="refnet",
         help="what to compare with torch: refnet (default), torch, torch:threads=2, torch:mkldnn=off, "
-        "torch:channels-last, torch:compile, a module of functions over numpy arrays, one that mirrors torch, or "
+        "torch:channels-last, torch:compile, torch:cudnn=off (on a GPU), refnet:cupy=stand-in, a module of functions "
+        "over numpy arrays, one that mirrors torch, or "
         "package.module:attribute; package.module:function=conv2d is a function of torch tensors",
     )
-    parser.add_argument("--device", default="cpu", help="where the candidate runs (%(default)s)")
+    _device(parser)
+    parser.add_argument(
+        "--reference",
+        default="",
+        metavar="NAME[@DEVICE]",
+        help="what the candidate is held against at the case's dtype (torch, on the candidate's device); refnet@cpu "
+        "compares devices",
+    )
+    parser.add_argument(
+        "--oracle-device", type=device, default=CPU, metavar="DEVICE", help="where torch runs at float64 (%(default)s)"
+    )
     parser.add_argument("--cases", action=Repeated, default=[], metavar="MODULE", help="a module with more CASES")
+
+
+def _device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--device",
+        type=device,
+        default=CPU,
+        help="where the candidate runs, and torch beside it: cpu, cuda, cuda:1 (%(default)s)",
+    )
+
+
+def device(text: str) -> str:
+    """The name of a device."""
+    name, colon, number = text.partition(":")
+    if name not in (CPU, "cuda") or (colon and not number.isdecimal()) or (colon and name == CPU):
+        raise argparse.ArgumentTypeError(f"the devices are cpu, cuda and cuda:<number>; got {text!r}")
+    return text
 
 
 def _training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", metavar="NAME", help=f"the model: {', '.join(RECIPES)}")
     parser.add_argument("--candidate", default="refnet", help="what trains beside torch (%(default)s)")
-    parser.add_argument("--device", default="cpu", help="where the candidate runs (%(default)s)")
+    _device(parser)
+    parser.add_argument(
+        "--reference",
+        choices=("torch", "torch@cpu"),
+        default="torch",
+        help="where torch trains: on the candidate's device (torch), or on the CPU",
+    )
     parser.add_argument("--optimizer", default="sgd", metavar="NAME", help=f"{', '.join(OPTIMIZERS)} (%(default)s)")
     parser.add_argument("--lr", type=float, help="learning rate (default: the optimizer's in this list)")
     parser.add_argument("--set", action=Repeated, default=[], metavar="NAME=VALUE", help="an option of the optimizer")
@@ -340,8 +325,8 @@ def _training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--variants",
         type=patterns,
-        default=DEFAULT,
-        help=f"variants of torch that make the envelope, of {', '.join(VARIANTS)} ({','.join(DEFAULT)})",
+        help=f"variants of torch that make the envelope, of {', '.join(VARIANTS)} ({','.join(DEFAULT)}), on a GPU of "
+        f"{', '.join(ON_GPU)} ({','.join(DEFAULT_ON_GPU)})",
     )
     parser.add_argument(
         "--anchor-every",
@@ -352,10 +337,12 @@ def _training(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--keep-going", action="store_true", help="go on after the candidate has left the envelope")
     parser.add_argument("--out", type=Path, help="folder of the report (reports/trajectories/NAME)")
+    _json(parser)
 
 
 def _timing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--candidate", default="refnet", help="what is timed beside torch (%(default)s)")
+    _device(parser)
     parser.add_argument(
         "--only",
         type=patterns,
@@ -372,7 +359,9 @@ def _timing(parser: argparse.ArgumentParser) -> None:
         "--threads", type=_numbers, metavar="N,...", help="numbers of threads (1 and all processors; --quick: 1)"
     )
     parser.add_argument("--pairs", type=_positive, help="rounds a row (40; --quick: 20)")
-    parser.add_argument("--seconds", type=float, help="for all rows together; 20 pairs a row are taken anyway (900)")
+    parser.add_argument(
+        "--seconds", type=_duration, help="for all rows together; 20 pairs a row are taken anyway (900)"
+    )
     parser.add_argument(
         "--sweep",
         action=Repeated,
@@ -390,6 +379,7 @@ def _timing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-memory", dest="memory", action="store_false", help="do not measure peak memory")
     parser.add_argument("--seed", type=int, default=0, help="of the order of samples (%(default)s)")
     parser.add_argument("--list", action="store_true", help="list the chosen rows instead of timing them")
+    _json(parser)
     parser.add_argument("--out", type=Path, default=Path("reports/latest"), help="folder of the report (%(default)s)")
 
 

@@ -7,12 +7,13 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy
 
-from conformance.candidates.protocol import Candidate, Result
+from conformance import against
+from conformance.candidates.protocol import Candidate, Raised, Result
 from conformance.case import GRADIENT, OUTPUT, SECOND, Case, Sample
 from conformance.decide import decide
 from conformance.draw import HALVES, Array, numpy_dtype
@@ -25,19 +26,19 @@ from conformance.verdict import FAIL, Residue, Verdict
 _DOUBLE = unit(numpy.float64) / unit(numpy.float32)
 
 
-@lru_cache(maxsize=1)
 def _sides() -> tuple[Any, Any]:
-    from conformance.candidates.torch import Oracle, Torch
-
-    return Torch("torch reference"), Oracle()
+    """The reference and the oracle."""
+    found = against.chosen().sides
+    return found.reference, found.oracle
 
 
 def reference_candidate() -> Candidate:
-    """torch at the case's dtype, as a candidate."""
+    """torch at the case's dtype (or what stands in its place), as a candidate."""
     found: Candidate = _sides()[0]
     return found
 
 
+ALIKE = 0.05  # of the norm: rounding to bfloat16 is less by far, another mask is more
 _KEPT = 1 << 24  # bytes of answers to "what if"
 
 
@@ -60,6 +61,28 @@ class Truth:
     def forward(self) -> Result:
         """The reference's outputs alone: their shapes say what cotangents to draw."""
         return _run(_sides()[0], self.case, self.sample, self.order)
+
+    @cached_property
+    def refused(self) -> Raised | None:
+        """What torch raises on the CPU."""
+        return _run(against.chosen().sides.refusing, self.case, self.sample, 0).raised.get(OUTPUT)
+
+    @property
+    def refused_without_numbers(self) -> bool:
+        """Whether shapes and dtypes alone make torch refuse: then every device has to."""
+        raised = _run(against.chosen().sides.shapes, self.case, self.sample, 0).raised.get(OUTPUT)
+        refused = self.refused
+        if raised is None or refused is None or "meta" in raised.message.lower():  # it needs the numbers
+            return False
+        return raised.kind == refused.kind
+
+    @property
+    def lost(self) -> Raised | None:
+        """The error of the reference after which the process cannot use its GPU, where there was one."""
+        if against.chosen().plain:
+            return None
+        runs = (self.forward, self.reference)
+        return next((raised for run in runs for raised in run.raised.values() if raised.lost), None)
 
     @cached_property
     def cotangents(self) -> list[Array | None]:
@@ -122,6 +145,25 @@ class Truth:
         sample = self.sample.with_arrays([move(array) for array in self.sample.arrays])
         cotangents = [None if array is None else move(array) for array in self.cotangents]
         return _run(side, self.case, sample, self.order, cotangents, [move(array) for array in self.directions])
+
+    def drawn_alike(self, key: Key) -> bool:
+        """Whether the oracle saw the random numbers that the reference saw: else they are nowhere near each other."""
+        reference, oracle = self.references.get(key), self.truths.get(key)
+        if reference is None or oracle is None or reference.shape != oracle.shape:
+            return reference is oracle
+        r, t = reference.astype(numpy.float64), oracle.astype(numpy.float64)
+        use = numpy.isfinite(r) & numpy.isfinite(t)
+        return bool(numpy.linalg.norm((r - t)[use]) <= ALIKE * numpy.linalg.norm(t[use]))
+
+    @property
+    def varies(self) -> str:
+        """What torch says of its own order of adding on a GPU: "" where it is fixed, and on the CPU."""
+        reference = _sides()[0]
+        varies = getattr(reference, "varies", None)
+        if varies is None:
+            return ""
+        found: str = varies(lambda: self._evaluate(reference, same))
+        return found
 
     # --- other samples -------------------------------------------------------------------------------------------
 
@@ -230,7 +272,7 @@ class Truth:
     def _fingerprint(self, purpose: str) -> Iterator[bytes]:
         """Everything that the scales depend on: the call, its program, the numbers, and how probing is done."""
         operation = self.case.operation
-        yield f"{self.case.id}\n{self.order}\n{purpose}\n".encode()
+        yield f"{self.case.id}\n{self.order}\n{purpose}\n{against.chosen().key}\n".encode()
         yield source_of(operation.program).encode()
         for array in (*self.sample.arrays, *self.cotangents, *self.directions):
             yield b"none" if array is None else f"{array.dtype} {array.shape}".encode() + array.tobytes()

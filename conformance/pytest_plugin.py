@@ -4,7 +4,9 @@ r"""conformance under pytest: every operation and dtype is a test, and a fixture
     pytest --conform-candidate=mypackage.kernels --conform-ops='conv*' --conform-dtype=float32 --conform-out=reports/ci
     pytest --conform-candidate=refnet -n 4 --dist worksteal
 
-The options are those of `conform run`, with `--conform-` in front. A test is a group of cases, one for each family,
+The options are those of `conform run`, with `--conform-` in front; what they leave open stands in `[tool.conform]` of
+pyproject.toml, as for `conform run` (a candidate there does not turn the comparison on, nor does `out` write a report:
+other runs of pytest read the same file). A test is a group of cases, one for each family,
 operation and dtype, so that pytest's own cost a test does not matter; it fails when a case does, with the records as
 `conform` prints them, and it is skipped when the candidate does not have the operation. Without paths on the command
 line nothing else is collected; with paths, their tests are too. `-k`, `--lf`, `-x` and `--junitxml` work as for any test.
@@ -90,6 +92,7 @@ class Conformance:
     """The plugin of a session that compares: in every process it runs cases, in the first one it gathers records."""
 
     def __init__(self, config: pytest.Config) -> None:
+        from conformance import config as configuration
         from conformance.options import parser
 
         given = ["run"]
@@ -98,8 +101,14 @@ class Conformance:
             given += [f"--{name}", value] if value is not None else []
         for module in config.getoption("conform_cases"):
             given += ["--cases", module]
+        understood = parser()
+        path = configuration.find(config.invocation_params.dir)
         try:
-            self.options = parser().parse_args(given)
+            if path is not None:
+                configuration.apply(understood, configuration.read(path), str(path))
+            self.options = understood.parse_args(given)
+        except ValueError as error:
+            raise pytest.UsageError(str(error)) from error
         except SystemExit as error:
             raise pytest.UsageError("a --conform option is wrong, as said above") from error
         self.config = config
@@ -139,13 +148,14 @@ class Conformance:
     @cached_property
     def workers(self) -> "Workers":
         """The worker process of this pytest process, started by its first test."""
+        from conformance.against import Against
         from conformance.isolate import Workers
 
         options = self.options
         return Workers(
             1,
             options.candidate,
-            options.device,
+            Against(options.device),
             options.cases,
             options.timeout,
             sources=options.source,
@@ -211,7 +221,11 @@ class Operations(pytest.Collector):
 
     def collect(self) -> Iterable["Group"]:
         groups: dict[str, list[Case]] = {}
-        for case in self.plugin.cases:
+        try:
+            cases = self.plugin.cases
+        except ValueError as error:
+            raise self.CollectError(str(error)) from None
+        for case in cases:
             groups.setdefault(f"{case.family}::{case.operation.name}[{case.dtype}]", []).append(case)
         if not groups:
             raise self.CollectError("no case matches the --conform options; `conform list` shows all of them")

@@ -4,16 +4,19 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
 from conformance import known
+from conformance.against import Against
 from conformance.case import Case
 from conformance.cases import FLOATS, catalogue
+from conformance.gpus import CPU
 from conformance.identity import identity
 from conformance.isolate import Workers
 from conformance.journal import Journal
-from conformance.record import Record
+from conformance.record import UNSUPPORTED, Record
 
 DEFAULT_TIMEOUT = 60.0  # seconds a case may take
 
@@ -79,18 +82,46 @@ class Outcome:
         """The records for which the run fails."""
         return [record for record in self.records if record.bad]
 
+    @property
+    def idle(self) -> bool:
+        """Whether the candidate has nothing of what was chosen, so that nothing was compared."""
+        return bool(self.records) and all(record.status == UNSUPPORTED for record in self.records)
+
 
 def select(selection: Selection, extra: Sequence[str] = (), sources: Sequence[str] = ("own",)) -> list[Case]:
-    """The chosen cases, in the order of the family files."""
+    """The chosen cases, in the order of the family files. ValueError for a part of the choice that chooses nothing."""
     cases = catalogue(extra, sources, selection.operations, selection.dtypes)
+    _expect_all_choose(selection, cases.values(), own=tuple(sources) == ("own",))
     return [case for case in cases.values() if case in selection]
+
+
+def _expect_all_choose(selection: Selection, cases: Iterable[Case], own: bool) -> None:
+    """Every pattern, family, dtype and check has to be that of some case: one that is misspelt would go unnoticed.
+
+    Of torch's databases the catalogue holds only what the operations and dtypes choose, and less than they name.
+    """
+    there = list(cases)
+    known = {
+        "ops": {name for case in there for name in (case.operation.name, case.operation.short)} if own else set(),
+        "family": {case.family for case in there},
+        "dtype": {case.dtype for case in there} if own else set(),
+        "check": {check for case in there for check in case.checks},
+    }
+    given = (selection.operations, selection.families, selection.dtypes, selection.checks)
+    for (option, names), parts in zip(known.items(), given, strict=True):
+        for part in parts:
+            if names and not any(fnmatchcase(name, part) if option == "ops" else name == part for name in names):
+                near = get_close_matches(part, names, 3, 0.7)
+                hint = f"; did you mean {' or '.join(near)}?" if near else ""
+                few = f": there are {', '.join(sorted(names))}" if not near and option in ("dtype", "check") else ""
+                raise ValueError(f"no case matches --{option} {part}{few}{hint}; `conform list` shows all of them")
 
 
 def run(
     candidate: str,
     cases: list[Case],
     *,
-    device: str = "cpu",
+    held: Against | None = None,
     workers: int | None = None,
     timeout: float = DEFAULT_TIMEOUT,
     memory: float | None = None,
@@ -101,7 +132,7 @@ def run(
     pool: Workers | None = None,
     finished: Callable[[Case, list[Record]], None] = lambda case, records: None,
 ) -> Outcome:
-    """Compare the candidate with torch on every case, in worker processes.
+    """Compare the candidate with torch on every case, in worker processes; `held` says where, and with whom instead.
 
     `finished` is called after each case. Ctrl-C ends the run early: what was done is in the outcome, which then is not
     `complete`. With a `selection` of checks, only records of those checks are kept (and those of whole cases). Cases
@@ -110,10 +141,10 @@ def run(
     """
     began = time.monotonic()
     chosen = selection or Selection()
-    pool = pool or Workers(workers, candidate, device, extra, timeout, sources=sources, memory=memory)
+    pool = pool or Workers(workers, candidate, held, extra, timeout, sources=sources, memory=memory)
     outcome = Outcome(candidate, cases, workers=pool.count, extra=tuple(extra), sources=tuple(sources))
     outcome.shard, outcome.checks = chosen.shard, chosen.checks
-    outcome.identity = journal.header.identity if journal else identity(candidate, device, extra)
+    outcome.identity = journal.header.identity if journal else who(candidate, extra, held)
     by_case: dict[str, list[Record]] = dict(journal.done) if journal else {}
     try:
         with pool:
@@ -128,6 +159,11 @@ def run(
     outcome.records = settled(outcome, by_case)
     outcome.seconds = time.monotonic() - began
     return outcome
+
+
+def who(candidate: str, extra: Iterable[str], held: Against | None) -> dict[str, str]:
+    """The identity of a run."""
+    return identity(candidate, held.device if held is not None else CPU, extra, held)
 
 
 def settled(outcome: Outcome, by_case: dict[str, list[Record]]) -> list[Record]:

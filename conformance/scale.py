@@ -143,6 +143,20 @@ def branches(values: Array, u: float) -> list[Array]:
     return numpy.split(values, cuts[(cuts > 0) & (cuts < values.size - 2)] + 1)
 
 
+def passed_over(values: Array, reference: float, u: float, noise: float) -> bool:
+    """Whether rounding hides the jump: torch's value is off by more than branches are apart, and by no more than `noise`.
+
+    Where terms cancel to nothing, branches are what float64 leaves of them, far below what the dtype leaves.
+
+    >>> cancelled = numpy.repeat([-1e-16, 5e-15], [8, 2])
+    >>> passed_over(cancelled, 1e-7, 2.0**-24, noise=1e-5), passed_over(1e8 * cancelled, 1e-7, 2.0**-24, noise=1e-5)
+    (True, False)
+    """
+    found = branches(values, u)
+    off = min(_outside(reference, branch) for branch in found)
+    return off <= noise and all(float(after[0] - before[-1]) < off for before, after in pairwise(found))
+
+
 def distance_to_branch(
     value: float, values: Array, reference: float, ratio: float, u: float, noise: float = 0.0
 ) -> float:

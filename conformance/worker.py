@@ -7,19 +7,32 @@ import sys
 import threading
 import traceback
 import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
+from conformance import against
+from conformance.against import Against
 from conformance.candidates.protocol import Candidate
 from conformance.case import Case
-from conformance.record import FAIL, OOM, Record
+from conformance.gpus import CPU, kind, lost
+from conformance.record import CRASH, FAIL, OOM, UNSUPPORTED, Record
 
 GIB = 2**30
 _NO_MEMORY = ("can't allocate memory", "MemoryError", "std::bad_alloc", "CUDA out of memory")
 
 
 Answer = list[Record] | tuple[str, str, str]  # the records of a case, or its (status, category, message) as a whole
+
+
+@dataclass(frozen=True)
+class Last:
+    """The answer of a worker that ends with it: it cannot use its GPU any more."""
+
+    answer: Answer
 
 
 class CannotStart(RuntimeError):
@@ -29,7 +42,7 @@ class CannotStart(RuntimeError):
 def work(
     pipe: Connection,
     candidate: str,
-    device: str,
+    held: Against,
     extra: tuple[str, ...],
     sources: tuple[str, ...],
     memory: float | None,
@@ -48,15 +61,21 @@ def work(
         from conformance.cases import catalogue
 
         cases = catalogue(extra, sources=sources)
-        loaded = load(candidate, device)
-        _limit_memory(memory)
+        against.use(held)
+        sides = _loaded(lambda: load(candidate, held.device), lambda: held.sides.reference, lambda: held.sides.oracle)
+        if kind(held.device) == CPU or memory is not None:  # a GPU's driver reserves more addresses than there are
+            _limit_memory(memory)
     except Exception as error:  # whatever it is, a worker that cannot start says why
-        pipe.send(CannotStart(_why(error)))
+        pipe.send(CannotStart(why(error)))
         return
     pipe.send(None)  # ready
     try:
         while (name := pipe.recv()) is not None:
-            pipe.send(answer_on(cases[name], loaded))
+            answer = answer_on(cases[name], sides[0])
+            last = not _usable(sides)
+            pipe.send(Last(answer) if last else answer)
+            if last:
+                break
     except (EOFError, BrokenPipeError):  # the parent has gone
         pass
     for stream in (sys.stdout, sys.stderr):
@@ -64,14 +83,45 @@ def work(
     os._exit(0)  # taking torch down in an orderly way takes longer than many a run
 
 
+def _loaded(*sides: Callable[[], Candidate]) -> list[Candidate]:
+    """What the run needs; a ValueError names everything that is missing, not the first alone."""
+    found, missing = [], []
+    for load in sides:
+        try:
+            found.append(load())
+        except ValueError as error:
+            missing.append(str(error))
+    if missing:
+        raise ValueError("\n".join(dict.fromkeys(missing)))
+    return found
+
+
+def _usable(sides: Sequence[Any]) -> bool:
+    """Whether the GPUs still answer; their memory goes back on the way. On the CPU there is nothing to ask."""
+    for side in sides:
+        if not getattr(side, "on_gpu", False):
+            continue
+        try:
+            side.synchronize()
+            side.release()
+        except Exception as error:
+            if lost(f"{type(error).__name__}: {error}"):
+                return False
+    return True
+
+
 def answer_on(case: Case, candidate: Candidate) -> Answer:
     """The records of a case, whatever happens in it short of the end of the process."""
-    from conformance.comparison import compare
+    from conformance.comparison import GpuLost, ReferenceLost, compare
 
     try:
         return [_out_of_memory(record) for record in compare(case, candidate)]
     except MemoryError as error:
         return OOM, "exception", f"MemoryError: {error}"
+    except ReferenceLost as error:
+        return UNSUPPORTED, "", str(error)
+    except GpuLost as error:
+        return CRASH, "exception", f"the process lost its GPU: {error}"
     except Exception:
         return FAIL, "harness", f"the harness itself failed:\n{traceback.format_exc()}"
 
@@ -83,7 +133,7 @@ def whole(case: Case, status: str, category: str, message: str) -> Record:
     )
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
     """What the user has to know: usage errors in one line, others with their traceback."""
     if isinstance(error, ValueError | ImportError | AttributeError):
         return str(error)

@@ -20,7 +20,8 @@ ADAPTER = "conformance.candidates.refnet"
 # `__init__`) alone.
 LAYERS = (
     ("_tape",),
-    ("_check", "_device", "_dtype", "_memory", "_memory_format", "_threads", "_workspace"),
+    ("_check", "_device", "_dtype", "_gpu", "_memory", "_memory_format", "_precision", "_threads", "_workspace"),
+    ("_kernels",),
     ("_ops", "random"),  # what draws arrays; what draws tensors comes later
     ("_engine", "_format", "_formats", "_inplace", "backends"),
     ("random.functions", "random.in_place", "=random"),
@@ -29,7 +30,7 @@ LAYERS = (
     ("nn.parameter",),
     ("nn.functional", "nn.init", "nn.utils.rnn", "serialization"),
     ("nn.modules",),
-    ("nn.utils", "optim", "utils"),
+    ("cuda", "nn.utils", "optim", "utils"),
     ("func",),
     ("=nn",),
     ("datasets",),

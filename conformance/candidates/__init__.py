@@ -13,7 +13,9 @@ from conformance.candidates.protocol import Value as Value
 def load(name: str, device: str = "cpu") -> Candidate:
     """The candidate that a user calls `name`.
 
-    `refnet`; `torch`, `torch:threads=2`, `torch:mkldnn=off`, `torch:channels-last`, `torch:compile`;
+    `refnet`; `refnet:cupy=stand-in`, which runs its GPU code without a GPU;
+    `torch`, `torch:channels-last`, `torch:compile`; on the CPU `torch:threads=2`, `torch:mkldnn=off`; on a GPU
+    `torch:cudnn=off`, `torch:tf32`;
 
     `package.module`
         a module of plain functions over numpy arrays, or one that mirrors torch (it has `Tensor` and `from_numpy`).
@@ -26,8 +28,8 @@ def load(name: str, device: str = "cpu") -> Candidate:
     """
     if name == "torch" or name.startswith("torch:"):
         return importlib.import_module("conformance.candidates.torch").load(name, device)  # type: ignore[no-any-return]  # a name from a string
-    if name == "refnet":
-        return importlib.import_module("conformance.candidates.refnet").load(device)  # type: ignore[no-any-return]  # a name from a string
+    if name == "refnet" or name.startswith("refnet:cupy="):
+        return importlib.import_module("conformance.candidates.refnet").load(device, name)  # type: ignore[no-any-return]  # a name from a string
     path, _, attribute = name.partition(":")
     module = importlib.import_module(path)
     if attribute:

@@ -7,6 +7,7 @@ by torch's autograd. Programs and all other operations are not asked of it.
 from collections.abc import Callable
 from typing import Any
 
+from conformance.candidates.functions import short_name
 from conformance.candidates.torch import Torch
 from conformance.case import Operation, Sample
 
@@ -20,7 +21,7 @@ class Called(Torch):
         self.operation = operation.removeprefix("torch.")
 
     def supports(self, operation: Operation, sample: Sample) -> str:
-        if operation.program is None and self.operation in (operation.name, operation.short):
+        if operation.program is None and self.operation in (operation.name, short_name(operation)):
             return super().supports(operation, sample)
         return f"{self.name} is {self.operation} alone"
 

@@ -9,6 +9,8 @@ from typing import Any
 from conformance.candidates.protocol import Raised, Result, Value
 from conformance.case import GRADIENT, OUTPUT, SECOND, Operation, Sample, substitute
 from conformance.draw import Array
+from conformance.gpus import CPU, is_gpu
+from conformance.layout import memory_of
 
 
 class Namespace:
@@ -16,27 +18,74 @@ class Namespace:
 
     limits: tuple[str, ...] = ()
 
-    def __init__(self, torch_like: Any, name: str, device: str = "cpu") -> None:
+    def __init__(self, torch_like: Any, name: str, device: str = CPU) -> None:
         self.torch = torch_like
         self.name = name
         self.device = device
 
     # What a namespace may do its own way.
 
+    def from_array(self, array: Array) -> Any:
+        """A tensor over the array's memory, in the memory of the host."""
+        return self.torch.from_numpy(array)
+
     def to_tensor(self, array: Array) -> Any:
-        """A tensor over the array's memory (its strides kept), on the device."""
-        tensor = self.torch.from_numpy(array)
-        return tensor if self.device == "cpu" else tensor.to(self.device)
+        """A tensor over the array's memory (its strides kept), or over a copy of that memory on the device."""
+        if self.device == CPU:
+            return self.from_array(array)
+        if array.flags.c_contiguous:
+            return self.from_array(array).to(self.device)
+        memory, strides, offset = memory_of(array)  # with its gaps: `to` would close them
+        return self.from_array(memory).to(self.device).as_strided(array.shape, strides, offset)
 
     def to_array(self, tensor: Any) -> Array:
         """The tensor's numbers; strides kept."""
         tensor = tensor.detach()
-        return (tensor if self.device == "cpu" else tensor.cpu()).numpy()
+        return (tensor if self.device == CPU else tensor.cpu()).numpy()
 
     @contextmanager
     def context(self) -> Iterator[None]:
         """Settings for the time of a run."""
         yield
+
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """What has to be in place while tensors of several runs are kept and looked at."""
+        yield
+
+    @contextmanager
+    def placed(self) -> Iterator[None]:
+        """On a device other than the CPU: what is made without saying where is made there too."""
+        if self.device == CPU or not hasattr(self.torch, "set_default_device"):
+            yield
+            return
+        before = self.torch.get_default_device()
+        self.torch.set_default_device(self.device)
+        try:
+            yield
+        finally:
+            self.torch.set_default_device(before)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether tensors are on a GPU."""
+        return is_gpu(self.device)
+
+    @property
+    def draws_on_device(self) -> bool:
+        """Whether a generator of the GPU draws its random numbers."""
+        return self.on_gpu
+
+    def synchronize(self) -> None:
+        """Wait for the device: what a kernel there has done wrong is raised here."""
+        if self.on_gpu and hasattr(self.torch, "cuda"):
+            self.torch.cuda.synchronize()
+
+    def release(self) -> None:
+        """Give the device's memory back that no tensor uses any more."""
+        empty = getattr(getattr(self.torch, "cuda", None), "empty_cache", None)
+        if self.on_gpu and empty is not None:
+            empty()
 
     def seed(self) -> None:
         """Start the random stream afresh: every run of a case draws the same numbers."""
@@ -46,6 +95,11 @@ class Namespace:
     def stream(self) -> Array | None:
         """The state of the default generator; None where there is none."""
         return self.to_array(self.torch.get_rng_state()) if hasattr(self.torch, "get_rng_state") else None
+
+    def device_stream(self) -> Array | None:
+        """The state of the device's own generator; None on the CPU, and where there is none."""
+        get = getattr(getattr(self.torch, "cuda", None), "get_rng_state", None)
+        return self.to_array(get(self.device)).copy() if self.draws_on_device and get is not None else None
 
     def resolve(self, name: str) -> Any:
         """The attribute of the namespace with this qualified name."""
@@ -75,8 +129,9 @@ class Namespace:
         result = Result()
         stage = OUTPUT
         try:
-            with self.context():
+            with self.context(), self.placed():
                 self.seed()
+                seeded = self.device_stream()
                 tensors = [self.to_tensor(array) for array in sample.arrays]
                 inputs = {
                     name: tensor.requires_grad_()
@@ -87,6 +142,9 @@ class Namespace:
                 result.outputs = [value for value, _ in outputs]
                 result.after = tuple(self.to_array(tensor) for tensor in tensors)
                 result.stream = None if order else self.stream()  # draws are compared without gradients
+                left = self.device_stream()
+                result.device_stream = None if order else left
+                result.drew_on_device = seeded is not None and left is not None and bool((seeded != left).any())
                 if any(array is not None for array in cotangents):
                     stage = GRADIENT
                     tensor_outputs = [tensor for value, tensor in outputs if value.array is not None]
@@ -98,6 +156,7 @@ class Namespace:
                         stage = SECOND
                         result.second = self._arrays(self._second(pairs, inputs, gradients, directions))
                     result.after = tuple(self.to_array(tensor) for tensor in tensors)
+                self.synchronize()
         except Exception as error:
             result.raised[stage] = Raised.of(error, self._unsupported(error))
         return result

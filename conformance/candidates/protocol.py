@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from conformance.case import GRADIENT, OUTPUT, SECOND, Operation, Sample
 from conformance.draw import Array
+from conformance.gpus import lost
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class Raised:
     trace: str
     unsupported: str = ""  # why this says "not there" rather than "wrong"
 
+    @property
+    def lost(self) -> bool:
+        """Whether the process has lost its GPU with it: see `gpus.lost`."""
+        return lost(f"{self.kind}: {self.message}")
+
     @classmethod
     def of(cls, error: BaseException, unsupported: str = "") -> "Raised":
         """From a caught exception."""
@@ -44,6 +50,8 @@ class Result:
     second: dict[str, Array | None] | None = None  # by input name, and "cotangent i"
     after: tuple[Array, ...] = ()  # the inputs as the call left them
     stream: Array | None = None  # at order 0, the state that the call left the default generator in
+    device_stream: Array | None = None  # likewise of the generator of a GPU
+    drew_on_device: bool = False  # whether the run took numbers from that generator
     raised: dict[str, Raised] = field(default_factory=dict)  # by stage: output, gradient, second-order
 
     def arrays(self) -> dict[tuple[str, str], Array | None]:

@@ -31,11 +31,12 @@ def sampled(torch: Any, like: Any, *, sampler: str, own: bool, batch: int = 0, *
     for epoch in range(EPOCHS):
         results[f"epoch {epoch}"] = [list(made), state_of(torch, generator)]
     results["begun"] = [list(itertools.islice(iter(made), 2)), state_of(torch, generator)]
-    return results | {"next": torch.rand(2, generator=generator)}
+    return results | {"next": torch.rand(2, generator=generator, device="cpu")}
 
 
 def weighted(torch: Any, weights: Any, *, count: int, replacement: bool, own: bool) -> dict[str, Any]:
     """WeightedRandomSampler, two epochs; weights as a tensor and as numbers."""
+    weights = weights.cpu()  # where the generator is, also when the rest is on a GPU
     generator = generator_of(torch, own)
     results: dict[str, Any] = {}
     for name, given in (("tensor", weights), ("numbers", weights.tolist())):
@@ -91,7 +92,10 @@ def _epochs(torch: Any, count: int, own: bool, ahead: bool, options: dict[str, A
     if not ahead:
         batches = iter(made)
         results["broken off"] = [next(batches, None), state_of(torch, generator), torch.get_rng_state()]
-    return results | {"next": torch.rand(2, generator=generator), "next of all": torch.rand(2)}
+    return results | {
+        "next": torch.rand(2, generator=generator, device="cpu"),
+        "next of all": torch.rand(2, device="cpu"),
+    }
 
 
 def loaded_by(torch: Any, like: Any, *, count: int, replacement: bool, own: bool) -> dict[str, Any]:
@@ -115,7 +119,7 @@ def drawing(torch: Any, like: Any, *, own: bool, shuffle: bool) -> dict[str, Any
             return 7
 
         def __getitem__(self, index: int) -> Any:
-            return torch.randn(2), torch.empty(3).bernoulli_(0.5), index
+            return torch.randn(2, device="cpu"), torch.empty(3, device="cpu").bernoulli_(0.5), index
 
     generator = generator_of(torch, own)
     made = torch.utils.data.DataLoader(Noisy(), batch_size=3, shuffle=shuffle, generator=generator)

@@ -23,7 +23,7 @@ def silent(call: Any, *arguments: Any, **options: Any) -> Any:
 def initialized(torch: Any, like: Any, *, init: str, **options: Any) -> dict[str, Any]:
     """init_(w) for weights of every rank, from the default generator and another one, contiguous and transposed."""
     fill = getattr(torch.nn.init, init)
-    generator = torch.Generator()
+    generator = torch.Generator(like.device)
     generator.manual_seed(12)
     results: dict[str, Any] = {}
     for shape in SHAPES if init != "sparse_" else [shape for shape in SHAPES if len(shape) == 2]:
@@ -55,19 +55,19 @@ def orthogonal(torch: Any, like: Any, *, shape: tuple[int, ...], gain: float) ->
     |E|_F <= max(m, n) u |A|_F, and Q moves by no more than sqrt(2) k(A) |E|_F / |A|_2 (J. Sun, 1991), k(A) = |A|_2 |A^-1|_2.
     Libraries differ within that, so the distance to the Q of numpy at float64 is what is looked at.
     """
-    generator = torch.Generator()
+    generator = torch.Generator(like.device)
     generator.manual_seed(13)
     rows = shape[0]
     given = torch.Tensor.normal_(torch.zeros(rows, int(numpy.prod(shape[1:])), dtype=like.dtype), generator=generator)
     generator.manual_seed(13)
     made = torch.nn.init.orthogonal_(torch.zeros(shape, dtype=like.dtype), gain, generator=generator)
-    a = given.numpy().astype(numpy.float64)
+    a = given.cpu().numpy().astype(numpy.float64)
     a = a.T if a.shape[0] < a.shape[1] else a
     q, r = numpy.linalg.qr(a)
     q = q * numpy.sign(numpy.diag(r))
-    found = made.detach().numpy().astype(numpy.float64).reshape(rows, -1) / gain
+    found = made.detach().cpu().numpy().astype(numpy.float64).reshape(rows, -1) / gain
     found = found.T if found.shape[0] < found.shape[1] else found
-    u = numpy.finfo(given.numpy().dtype).eps / 2
+    u = numpy.finfo(given.cpu().numpy().dtype).eps / 2
     singular = numpy.linalg.svd(a, compute_uv=False)
     bound = 2**0.5 * max(a.shape) * u * numpy.linalg.norm(a) / singular[-1]
     within = bool(numpy.linalg.norm(found - q) <= bound + u * numpy.linalg.norm(q))

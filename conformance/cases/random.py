@@ -68,9 +68,14 @@ PLACES = (
 PLAIN_PLACES = tuple(("row", n) for n in (0, 1, 15, 16, 17, 33, 300))
 
 
+def new_generator(torch: Any) -> Any:
+    """A generator for tensors that are made without saying where: on a GPU, when the run is there."""
+    return torch.Generator(torch.zeros(0).device)
+
+
 def own_generator(torch: Any, seed: int) -> Any:
     """A generator beside the default one."""
-    generator = torch.Generator()
+    generator = new_generator(torch)
     generator.manual_seed(seed)
     return generator
 
@@ -380,7 +385,7 @@ def hand_over(torch: Any, generator: Any, way: int) -> Any:
             torch.default_generator.set_state(torch.default_generator.clone_state().get_state())
         return None
     if way == 0:
-        return torch.Generator().set_state(generator.get_state())
+        return torch.Generator(generator.device).set_state(generator.get_state())
     if way == 1:
         state = generator.get_state()
         torch.randn(5, generator=generator)
@@ -449,12 +454,12 @@ def seeding(torch: Any, like: Any) -> dict[str, Any]:
     """Every way to seed and to ask for the seed, with seeds at the ends of their range."""
     results: dict[str, Any] = {}
     for seed in SEEDS:
-        generator = torch.Generator()
+        generator = new_generator(torch)
         returned = generator.manual_seed(seed)
         results[f"{seed}"] = [generator.get_state(), generator.initial_seed(), returned is generator]
         torch.manual_seed(seed)
         results[f"{seed} by default"] = [torch.initial_seed(), torch.get_rng_state(), torch.rand(2)]
-    generator = torch.Generator()
+    generator = new_generator(torch)
     results["unseeded"] = [generator.initial_seed(), generator.get_state(), torch.rand(2, generator=generator)]
     fresh = generator.seed()
     results["seed"] = [fresh == generator.initial_seed(), 0 <= fresh < 1 << 64]
@@ -520,7 +525,7 @@ def never_the_bound(torch: Any, like: Any) -> dict[str, Any]:
 
 def refused(torch: Any, like: Any, *, how: str) -> Any:
     """What generators do not take."""
-    generator = torch.Generator()
+    generator = new_generator(torch)
     state = generator.get_state()
     calls: dict[str, Callable[[], Any]] = {
         "large seed": lambda: generator.manual_seed(1 << 64),

@@ -378,16 +378,21 @@ def refusals() -> list[Case]:
 # --- sequences of different lengths -------------------------------------------------------------------------------------------
 
 
+def on_host(lengths: Any) -> Any:
+    """Lengths where they have to be, also when the rows are on a GPU."""
+    return lengths.cpu() if hasattr(lengths, "cpu") else lengths
+
+
 def packed(torch: Any, x: Any, lengths: Any, **options: Any) -> dict[str, Any]:
     """A padded batch packed: its rows, and where they came from."""
-    pack = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, **options)
+    pack = torch.nn.utils.rnn.pack_padded_sequence(x, on_host(lengths), **options)
     return {"fields": list(pack), "double": pack.double().data, "same": pack.to(x.dtype) is pack}
 
 
 def padded(torch: Any, x: Any, lengths: Any, *, sort: bool = False, **options: Any) -> Any:
     """Packed, scaled, and padded again."""
     rnn = torch.nn.utils.rnn
-    pack = rnn.pack_padded_sequence(x, lengths, enforce_sorted=not sort)
+    pack = rnn.pack_padded_sequence(x, on_host(lengths), enforce_sorted=not sort)
     pack = rnn.PackedSequence(pack.data * 2, *pack[1:])
     return rnn.pad_packed_sequence(pack, **options)
 

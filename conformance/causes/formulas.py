@@ -61,6 +61,8 @@ def normalisations(evidence: Evidence) -> Iterator[Guess]:
     operation = evidence.operation.rpartition(".")[2]
     if operation not in ("layer_norm", "rms_norm", "group_norm", "instance_norm", "batch_norm"):
         return
+    if not signature(evidence.operation):  # somebody's own function of that name
+        return
     a = arguments(evidence)
     if "input" not in a or (operation == "batch_norm" and not a["training"]):
         return

@@ -14,9 +14,11 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from conformance import against
+from conformance.against import Against
 from conformance.gate.change import FLAKY, Change
 from conformance.isolate import Workers, one_thread
 from conformance.record import Record, to_frame
@@ -31,7 +33,7 @@ class Program:
     """What a report is of: enough to run a case of it again."""
 
     candidate: str
-    device: str = "cpu"
+    held: Against = field(default_factory=Against)
     extra: tuple[str, ...] = ()
     sources: tuple[str, ...] = ("own",)
     timeout: float = 60.0
@@ -40,13 +42,13 @@ class Program:
     def of(cls, about: dict[str, Any]) -> "Program":
         """The program that a report is of."""
         identity = about["identity"]
-        return cls(identity["candidate"], identity["device"], tuple(about["extra cases"]), tuple(about["sources"]))
+        return cls(identity["candidate"], Against.of(identity), tuple(about["extra cases"]), tuple(about["sources"]))
 
     def changed(self, about: dict[str, Any]) -> list[str]:
         """How what is installed here differs from what the report is of; then running it again says nothing."""
         from conformance.identity import differences, identity
 
-        here = identity(self.candidate, self.device, self.extra)
+        here = identity(self.candidate, self.held.device, self.extra, self.held)
         return differences(about["identity"], here, ("the report", "what is installed"))
 
     def repeated(self, cases: Sequence[str], times: int) -> Iterator[dict[str, list[Record]]]:
@@ -55,7 +57,7 @@ class Program:
 
         there = catalogue(self.extra, self.sources)
         chosen = [there[case] for case in cases if case in there]
-        with Workers(1, self.candidate, self.device, self.extra, self.timeout, sources=self.sources) as pool:
+        with Workers(1, self.candidate, self.held, self.extra, self.timeout, sources=self.sources) as pool:
             for _ in range(times):
                 yield {case.id: records for case, records in pool.run(chosen)}
 
@@ -77,14 +79,14 @@ class Program:
 
     def _process(self) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
-        given = (self.candidate, self.device, self.extra, self.sources)
+        given = (self.candidate, self.held, self.extra, self.sources)
         return ProcessPoolExecutor(1, mp_context=context, initializer=_prepare, initargs=given)
 
 
 _STATE: dict[str, Any] = {}
 
 
-def _prepare(candidate: str, device: str, extra: tuple[str, ...], sources: tuple[str, ...]) -> None:
+def _prepare(candidate: str, held: Against, extra: tuple[str, ...], sources: tuple[str, ...]) -> None:
     import torch
 
     from conformance.candidates import load
@@ -92,7 +94,8 @@ def _prepare(candidate: str, device: str, extra: tuple[str, ...], sources: tuple
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    _STATE.update(candidate=load(candidate, device), cases=catalogue(extra, sources))
+    against.use(held)
+    _STATE.update(candidate=load(candidate, held.device), cases=catalogue(extra, sources))
 
 
 def _redrawn(name: str, seed: int) -> list[Record]:

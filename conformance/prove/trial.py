@@ -8,10 +8,11 @@ from typing import Any
 import numpy
 
 from conformance import known
+from conformance.attempt import run_once
 from conformance.candidates import load
 from conformance.candidates.protocol import Candidate
 from conformance.case import GRADIENT, OUTPUT
-from conformance.comparison import compare, run_once
+from conformance.comparison import compare
 from conformance.oracle import Truth
 from conformance.prove.rules import RULES
 from conformance.prove.subject import Subject, variant

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from conformance.printing import of_table
+
 TRAJECTORIES = "trajectories"
 GATE, GATE_TABLE = "gate.md", "gate.xml"
 
@@ -79,6 +81,18 @@ def trajectories(folder: Path, about: dict[str, Any]) -> list[Trajectory]:
     return found
 
 
+def training(folder: Path) -> dict[str, Any]:
+    """What `conform train` left in a folder, for JSON; nothing but the folder where it left nothing."""
+    import pandas
+
+    if not (folder / "losses.csv").exists():
+        return {"report": str(folder)}
+    about = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+    losses = of_table(pandas.read_csv(folder / "losses.csv"))
+    verdict = _first_line(folder / "summary.md").partition(": ")[2]
+    return {"plan": about["plan"], "verdict": verdict, "losses": losses, "report": str(folder)}
+
+
 def gate(folder: Path) -> Gate | None:
     """What the gate found; None where it has not looked."""
     import pandas
@@ -91,7 +105,9 @@ def gate(folder: Path) -> Gate | None:
             tag = next(iter(test), None)
             status = {"failure": "FAIL", "skipped": "skipped"}.get(tag.tag, "") if tag is not None else "PASS"
             moved, evidence = (tag.get("message", ""), tag.text or "") if tag is not None else ("", "")
-            rows.append((suite.get("name", ""), status, test.get("name", ""), moved, evidence.strip()))
+            area = suite.get("name", "")
+            what = test.get("name", "").removeprefix(f"{area} ")  # the area has a column of its own
+            rows.append((area, status, what, moved, evidence.strip()))
     table = pandas.DataFrame(rows, columns=["area", "status", "what", "change", "evidence"])
     return Gate(_first_line(folder / GATE), table)
 

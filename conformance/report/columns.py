@@ -29,17 +29,18 @@ RECORDS = (
 OPERATIONS = (
     Column("operation", CODE, "operation", narrow=True),
     Column("family", CODE, "family", CHOICE),
-    *(Column(name, COUNT, name) for name in ("cases", "passed")),
+    Column("cases", COUNT, "cases"),
+    Column("passed", COUNT, "passed", narrow=True),
     Column("failed", COUNT, "failed", LEAST, narrow=True),
     *(Column(name, COUNT, name) for name in ("known", "unsupported", *tables.KINDS)),
     *(Column(name, COUNT, name) for name in ("closer", "tied", "farther")),
     *(Column(name, NUMBER, name) for name in ("rms z", "torch's rms z")),
-    Column("widest z", NUMBER, "widest z", narrow=True),
+    Column("widest z", NUMBER, "widest z that passed"),
     Column("seconds", NUMBER, "seconds"),
 )
 GROUPS = (
     Column("operation", CODE, "operation", narrow=True),
-    Column("what", CODE, "what", CHOICE),
+    Column("what", CODE, "category", CHOICE),
     Column("likely cause", title="likely cause", narrow=True),
     Column("failures", COUNT, "failures", narrow=True),
     Column("cases", COUNT, "cases"),
@@ -52,7 +53,7 @@ CHECKS = (
     Column("passed", COUNT, "passed"),
     Column("failed", COUNT, "failed", narrow=True),
     *(Column(name, COUNT, name) for name in ("known", "unsupported")),
-    Column("widest z", NUMBER, "widest z"),
+    Column("widest z", NUMBER, "widest z that passed"),
 )
 FAMILIES = (
     Column("family", CODE, "family", narrow=True),

@@ -6,6 +6,7 @@ from typing import Any
 
 from conformance.case import Operation, Sample
 from conformance.record import BAD, KNOWN, PASS, UNSUPPORTED
+from conformance.report.grid import of_frame
 from conformance.report.missing import reason_for
 from conformance.run import Outcome
 from conformance.sources.databases import DATABASES, Listed, names
@@ -174,7 +175,7 @@ def _place(table: Any) -> Any:
 
 def markdown(table: Any) -> str:
     """The coverage for the summary: by namespace, then what is missing and why."""
-    parts = [by_namespace(table).to_markdown()]
+    parts = [of_frame(by_namespace(table))]
     for title, states in (("Failing", (FAILING,)), ("Missing", (MISSING,)), ("There, and not judged", _UNJUDGED)):
         lines = list(_listed(table[table["state"].isin(states)]))
         if lines:

@@ -4,6 +4,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from conformance import gpus
 from conformance.case import BITS
 from conformance.identity import installed
 from conformance.record import PASS, UNSUPPORTED
@@ -46,6 +47,18 @@ def machine() -> dict[str, Any]:
         "processor": _processor(),
         "system": f"{platform.system()} {platform.release()}",
         "packages": {name: installed(name) for name in PACKAGES},
+        **_gpus(),
+    }
+
+
+def _gpus() -> dict[str, Any]:
+    """The GPUs with their driver, and the packages that use them; nothing on a machine without one."""
+    found = gpus.first_seen()
+    if not found:
+        return {}
+    return {
+        "gpus": [f"{gpu.name}, {gpu.memory_mib / 1024:.0f} GiB, driver {gpu.driver}" for gpu in found],
+        "gpu packages": gpus.packages(),
     }
 
 

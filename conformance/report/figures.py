@@ -23,6 +23,7 @@ COLORS |= {"good": "#1b7a3e", "known": "#8a5a00"}
 LEGEND = {"frameon": False, "labelcolor": COLORS["ink"], "fontsize": 8}
 WIDTH = 6.4  # inches
 CELLS = 48  # along each axis of a density
+SPARSE = 200  # so many points are drawn one by one
 FAR = 60.0  # powers of two: farther from one rounding nothing needs to be told apart
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 # A row of a sweep says in its name what changes and what it has come to.
@@ -84,8 +85,10 @@ def conditioning(frame: Any) -> Figure | None:
     drawing, axes = _axes(3.8)
     (low, high), (bottom, top) = _sight(x), _sight(y)
     near = passed & (x > low) & (x < high) & (y > bottom) & (y < top)
-    if near.any():
-        _density(axes, x[near], y[near])
+    if near.sum() > SPARSE:
+        _density(axes, x[near], y[near], ((low, high), (bottom, top)))
+    elif near.any():
+        axes.plot(x[near], y[near], ".", color=COLORS["candidate"], markersize=5, label="passes")
     x, y = numpy.clip(x, low, high), numpy.clip(y, bottom, top)
     axes.plot([low, high], [low, high], color=COLORS["ink"], linewidth=1, linestyle="--", label="allowed")
     if not passed.all():
@@ -100,7 +103,8 @@ def conditioning(frame: Any) -> Figure | None:
     return Figure(
         "error against conditioning",
         "The worst element of every tensor. To the right the inputs' own rounding moves the result more, and more error "
-        "is allowed; above the line a comparison fails. Stronger colour: more tensors. Failures beyond the figure are at its edge.",
+        "is allowed. Above the line a comparison fails, unless ill-conditioning or the order of a long sum explains more "
+        "(within-bound). Stronger colour: more tensors. Failures beyond the figure are at its edge.",
         drawing,
     )
 
@@ -111,9 +115,9 @@ def _sight(values: Array) -> tuple[float, float]:
     return max(low - 2, -FAR), min(high + 2, FAR)
 
 
-def _density(axes: Any, x: Any, y: Any) -> None:
+def _density(axes: Any, x: Any, y: Any, sight: tuple[tuple[float, float], tuple[float, float]]) -> None:
     """How many points are where, as squares."""
-    counts, across, up = numpy.histogram2d(x, y, bins=CELLS)
+    counts, across, up = numpy.histogram2d(x, y, bins=CELLS, range=sight)
     rows, columns = numpy.nonzero(counts.T)
     sides = (across[1] - across[0], up[1] - up[0])
     shade = numpy.log1p(counts[columns, rows]) / math.log1p(counts.max())
@@ -271,6 +275,7 @@ def training(name: str, losses: Any, steps: Any) -> Figure | None:
     ratio.set_yscale("log")
     ratio.set_ylabel("distance / allowed")
     ratio.set_xlabel("step")
+    ratio.xaxis.get_major_locator().set_params(integer=True)
     _legend(ratio, ncols=6, fontsize=6.5, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return Figure(
         f"training {name}",

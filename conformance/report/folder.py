@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -20,6 +22,14 @@ def replaced(folder: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
+
+
+def can_draw() -> bool:
+    """Whether figures can be drawn: a report without them is still a report, and says it once."""
+    there = find_spec("matplotlib") is not None
+    if not there:
+        print("no figures: matplotlib is not installed", file=sys.stderr)
+    return there
 
 
 def _replace(made: Path, folder: Path) -> None:

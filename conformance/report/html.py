@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance import report
+from conformance.against import Against
 from conformance.printing import again
 from conformance.record import BAD, KNOWN, PASS, UNSUPPORTED
 from conformance.report import beside, columns, tables
@@ -72,6 +73,7 @@ def page(folder: Path) -> str:
     rendered: str = surroundings.get_template("report.html.j2").render(
         about=about,
         failing=int(frame["status"].isin(BAD).sum()),
+        verdict=_verdict(about, frame),
         counts=_counts(frame),
         records=len(frame),
         duration=_duration(about.get("seconds")),
@@ -89,7 +91,8 @@ def page(folder: Path) -> str:
 
 def commands(about: dict[str, Any]) -> list[str]:
     """What runs a case again and what writes it as a script; CASE stands for it."""
-    return [again(command, about["candidate"], about.get("extra cases", ()), "CASE") for command in COMMANDS]
+    held = Against.of(about.get("identity", {}))
+    return [again(command, about["candidate"], about.get("extra cases", ()), "CASE", held) for command in COMMANDS]
 
 
 def _library() -> tuple[str, str]:
@@ -102,6 +105,17 @@ def _library() -> tuple[str, str]:
     notices = script.partition("Bundled license information:")[2].partition("*/")[0]
     texts = [path.read_text(encoding="utf-8") for path in distribution.files or () if path.name == "LICENSE"]
     return script, "\n\n".join([f"{LIBRARY} {distribution.version}", *texts, notices.strip()])
+
+
+def _verdict(about: dict[str, Any], frame: Any) -> tuple[str, str]:
+    """(how it is shown, the words on the whole)."""
+    status = frame["status"].astype(str)
+    failing = int(status.isin(BAD).sum())
+    if failing:
+        return "bad", f"{failing} failure{'s' * (failing > 1)}"
+    if not about["complete"]:
+        return "open", "incomplete"
+    return ("open", "nothing compared") if len(status) and (status == UNSUPPORTED).all() else ("good", "conforms")
 
 
 def _counts(frame: Any) -> list[tuple[str, str, int]]:
@@ -150,7 +164,7 @@ def _failures(frame: Any) -> Section | None:
     table = Table("failures", columns.RECORDS, failing, "-z", {"opens": "record", "unit": "failures"})
     words = (
         "First what is alike, counted; an operation's name shows its failures. Then one by one: open a row for its "
-        "evidence, the likely cause and the command that runs the case again."
+        "evidence, the likely cause and two commands: explain compares the case again, repro writes it as a script."
     )
     options = {"leads": {"column": "operation", "table": "failures"}, "unit": "groups"}
     alike = Table("groups", columns.GROUPS, tables.groups(frame), "-failures", options)
@@ -166,6 +180,7 @@ def _gate(folder: Path) -> Section | None:
 
 def _operations(frame: Any) -> Section:
     operations, checks = tables.by_operation(frame), tables.by_check(frame)
+    operations = operations.sort_values(["failed", "passed"], ascending=False, kind="stable")
     words = (
         "Output to error count comparisons of that kind; closer, tied and farther are tensors beside torch, measured "
         "from the oracle; rms z is the median over them. An operation's name shows its comparisons."

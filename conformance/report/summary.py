@@ -4,8 +4,10 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from conformance.against import Against
 from conformance.record import BAD, KNOWN, PASS, STATUSES, UNSUPPORTED
 from conformance.report.coverage import markdown
+from conformance.report.grid import grid, of_frame
 from conformance.run import Outcome
 from conformance.verdict import FLUSHED, WITHIN_BOUND, Closeness
 
@@ -45,22 +47,25 @@ def summary(outcome: Outcome, frame: Any, about: dict[str, Any], covered: Any = 
 def _options(outcome: Outcome) -> str:
     """What `conform explain` needs to find the candidate and the cases."""
     words = ["--candidate", outcome.candidate] if outcome.candidate != "refnet" else []
+    words += Against.of(outcome.identity).words
     words += [word for module in outcome.extra for word in ("--cases", module)]
     return f"{shlex.join(words)} " if words else ""
 
 
 def verdict(outcome: Outcome) -> str:
-    """One word on the whole."""
+    """A word on the whole."""
     if outcome.failures:
         return f"{len(outcome.failures)} FAILURES"
-    return "conforms" if outcome.complete else "incomplete"
+    if not outcome.complete:
+        return "incomplete"
+    return "nothing compared, for it has nothing of what was chosen" if outcome.idle else "conforms"
 
 
 def _counts(frame: Any, column: str, order: tuple[str, ...] = ()) -> str:
     counts = frame[column].astype(str).value_counts()
     names = [*order, *(name for name in counts.index if name not in order)]
     rows = [(name, int(counts.get(name, 0))) for name in names if counts.get(name, 0)]
-    return _table(rows, [column, "comparisons"])
+    return grid(rows, [column, "comparisons"])
 
 
 def _families(frame: Any) -> str:
@@ -75,8 +80,7 @@ def _families(frame: Any) -> str:
     kinds = frame["check"].astype(str).str.partition(" ")[0]
     for kind in ("output", "gradient", "second-order", "layout", "error"):
         table[kind] = (kinds == kind).groupby(frame["family"].astype(str)).sum()
-    found: str = table.to_markdown()
-    return found
+    return of_frame(table)
 
 
 def _closer(frame: Any) -> str:
@@ -91,8 +95,7 @@ def _closer(frame: Any) -> str:
     ]
     table = pandas.crosstab(differing["family"].astype(str), pandas.Series(who, index=differing.index, name="closer"))
     names = [name for name in ("candidate", "tied", "torch") if name in table.columns]
-    found: str = table[names].to_markdown()
-    return found
+    return of_frame(table[names])
 
 
 def _notable(frame: Any) -> str:
@@ -102,7 +105,7 @@ def _notable(frame: Any) -> str:
         return ""
     rows = [(r.case, r.check, r.tensor, r.grade, r.category, f"{r.z:.3g}") for r in chosen.head(SHOWN).itertuples()]
     more = f"\n\n... and {len(chosen) - SHOWN} more in `records.csv`." if len(chosen) > SHOWN else ""
-    return _table(rows, ["case", "check", "tensor", "grade", "category", "z"]) + more
+    return grid(rows, ["case", "check", "tensor", "grade", "category", "z"]) + more
 
 
 def _reasons(frame: Any) -> str:
@@ -111,18 +114,11 @@ def _reasons(frame: Any) -> str:
         return ""
     counted = frame.groupby([frame["operation"].astype(str), frame["message"]]).size()
     rows = [(operation, reason.replace("|", "\\|"), n) for (operation, reason), n in counted.items()]
-    return _table(rows, ["operation", "reason", "comparisons"])
+    return grid(rows, ["operation", "reason", "comparisons"])
 
 
 def _widest(frame: Any) -> str:
     passed = frame[(frame["status"] == PASS) & frame["z"].notna()]
     top = passed.sort_values("z", ascending=False).head(10)
     rows = [(r.case, r.check, r.tensor, f"{r.z:.2f}", r.grade) for r in top.itertuples()]
-    return _table(rows, ["case", "check", "tensor", "z", "grade"])
-
-
-def _table(rows: list[Any], headers: list[str]) -> str:
-    from tabulate import tabulate
-
-    found: str = tabulate(rows, headers, tablefmt="pipe")
-    return found
+    return grid(rows, ["case", "check", "tensor", "z", "grade"])

@@ -13,7 +13,7 @@ import numpy
 # --- how both are run and compared: the same in every script ---
 
 
-def laid_out(values: Any, strides: tuple[int, ...] | None) -> Any:
+def in_strides(values: Any, strides: tuple[int, ...] | None) -> Any:
     """A copy of the numbers; with strides (in elements) it looks into memory that has gaps or repeats."""
     if strides is None:
         return values.copy()
@@ -49,13 +49,13 @@ def flat(side: Any, output: Any, name: str = "out") -> dict[str, Any]:
     return {key: value for label, item in pairs for key, value in flat(side, item, label).items()}
 
 
-def run(side: Any, call: Any, problem: dict[str, Any]) -> dict[tuple[str, str], Any]:
+def results_of_tensors(side: Any, call: Any, problem: dict[str, Any]) -> dict[tuple[str, str], Any]:
     """Everything that the call gives: outputs, gradients, second order, and the inputs as it left them."""
     order = problem["order"]
     if hasattr(side, "manual_seed"):
         side.manual_seed(0)
     inputs = [
-        to_tensor(side, laid_out(array, strides), dtype)
+        to_tensor(side, in_strides(array, strides), dtype)
         for array, strides, dtype in zip(problem["arrays"], problem["strides"], problem["dtypes"], strict=True)
     ]
     wanted = {
@@ -71,7 +71,7 @@ def run(side: Any, call: Any, problem: dict[str, Any]) -> dict[tuple[str, str], 
         found["output", "generator"] = side.get_rng_state()
     tensors = [value for value in outputs.values() if isinstance(value, side.Tensor)]
     seeds: list[Any] = [
-        None if given is None else to_tensor(side, laid_out(given[0], given[2]), given[1])
+        None if given is None else to_tensor(side, in_strides(given[0], given[2]), given[1])
         for given in problem["cotangents"]
     ]
     pairs = [pair for pair in zip(tensors, seeds, strict=True) if pair[1] is not None] if order else []
@@ -84,7 +84,7 @@ def run(side: Any, call: Any, problem: dict[str, Any]) -> dict[tuple[str, str], 
     found.update((("gradient", name), value) for name, value in zip(wanted, gradients, strict=True))
     if order > 1:
         sources = {**wanted, **{f"cotangent {i}": seed for i, seed in enumerate(seeds)}}
-        vectors = [to_tensor(side, laid_out(array, None), dtype) for array, dtype, _ in problem["directions"]]
+        vectors = [to_tensor(side, in_strides(array, None), dtype) for array, dtype, _ in problem["directions"]]
         live = [(g, v) for g, v in zip(gradients, vectors, strict=True) if g is not None and g.requires_grad]
         second: Any = [None] * len(sources)
         if live:
@@ -95,16 +95,18 @@ def run(side: Any, call: Any, problem: dict[str, Any]) -> dict[tuple[str, str], 
     return found
 
 
-def run_functions(function: Any, backward: Any, call: Any, problem: dict[str, Any]) -> dict[tuple[str, str], Any]:
+def results_of_functions(
+    function: Any, backward: Any, call: Any, problem: dict[str, Any]
+) -> dict[tuple[str, str], Any]:
     """The same of plain functions over numpy arrays: `function(*args)`, `backward(cotangent, *args)`."""
-    arrays = [laid_out(array, strides) for array, strides in zip(problem["arrays"], problem["strides"], strict=True)]
+    arrays = [in_strides(array, strides) for array, strides in zip(problem["arrays"], problem["strides"], strict=True)]
     output = call(function, arrays)
     parts = list(output) if isinstance(output, list | tuple) else [output]
     names = [f"out[{i}]" for i in range(len(parts))] if isinstance(output, list | tuple) else ["out"]
     found: dict[tuple[str, str], Any] = {("output", n): as_array(p) for n, p in zip(names, parts, strict=True)}
     found.update((("output", f"{n} after"), array) for n, array in zip(problem["names"], arrays, strict=True))
     if problem["order"] and backward is not None and any(given is not None for given in problem["cotangents"]):
-        seeds = [None if given is None else laid_out(given[0], given[2]) for given in problem["cotangents"]]
+        seeds = [None if given is None else in_strides(given[0], given[2]) for given in problem["cotangents"]]
         given = seeds[0] if len(seeds) == 1 else tuple(seeds)
         gradients = call(lambda *args, **kwargs: backward(given, *args, **kwargs), arrays)
         gradients = list(gradients) if isinstance(gradients, list | tuple) else [gradients]
@@ -132,10 +134,10 @@ def numbers(value: Any) -> Any:
     value = value.detach()
     if hasattr(value, "resolve_conj"):
         value = value.resolve_conj().resolve_neg()
-    return (value.float() if kind(value) == "bfloat16" else value).numpy()
+    return (value.float() if dtype_name(value) == "bfloat16" else value).numpy()
 
 
-def kind(value: Any) -> str:
+def dtype_name(value: Any) -> str:
     """The dtype's name."""
     return str(value.dtype).rpartition(".")[2]
 
@@ -156,7 +158,7 @@ def differs(mine: Any, torch: Any, problem: dict[str, Any]) -> tuple[str, bool]:
         shown = ["a tensor" if hasattr(value, "shape") else repr(value) for value in (mine, torch)]
         same = isinstance(mine, type(torch)) and mine == torch if "tensor" not in " ".join(shown) else False
         return f"candidate {shown[0]}\ntorch     {shown[1]}", not same
-    forms = [(kind(value), list(value.shape)) for value in (mine, torch)]
+    forms = [(dtype_name(value), list(value.shape)) for value in (mine, torch)]
     if forms[0] != forms[1]:
         return "\n".join(f"{who:9} {d}{s}" for who, (d, s) in zip(("candidate", "torch"), forms, strict=True)), True
     category = problem["category"]
@@ -194,7 +196,7 @@ def status(candidate: Any, torch: Any, problem: dict[str, Any]) -> int:
     """Run the candidate and torch (functions without arguments), print both values; 1 while they differ, else 0."""
     check, name = problem["check"], problem["tensor"]
     if check == "error":
-        return refusals(candidate, torch, problem)
+        return status_of_refusals(candidate, torch, problem)
     mine = candidate()
     if problem["category"] == "exception":
         print("the candidate raises nothing")
@@ -235,7 +237,7 @@ def status(candidate: Any, torch: Any, problem: dict[str, Any]) -> int:
     return verdict(wrong)
 
 
-def refusals(candidate: Any, torch: Any, problem: dict[str, Any]) -> int:
+def status_of_refusals(candidate: Any, torch: Any, problem: dict[str, Any]) -> int:
     """Both should raise the same exception, naming the same cause."""
     said = []
     for who, side in (("candidate", candidate), ("torch", torch)):

@@ -1,10 +1,12 @@
 """The text of a script."""
 
+import ast
 import base64
 import io
 import math
 import shlex
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,11 @@ from conformance.case import BITS, ERROR, EXPANDED, OUTPUT, Case, Sample
 from conformance.draw import Array
 from conformance.layout import applies, arrange, first_row_repeated
 from conformance.oracle import Truth
+from conformance.printing import compared
 from conformance.record import CRASH, HANG, OOM, Record
 from conformance.repro import runtime
 from conformance.repro.sides import Side, side_of
-from conformance.repro.sources import arguments, program
+from conformance.repro.sources import Sources
 
 FEW = 64  # elements of an array that is written out
 INLINE = 1 << 16  # bytes of all other arrays together that stand in the script, packed
@@ -57,11 +60,12 @@ def written(
             _title(case, name, first or record),
             "from __future__ import annotations\n",
             f"import faulthandler\nimport math\nimport sys\n{store.imports}from typing import Any\n",
-            f"import numpy\nimport torch\n\n{side.imports}\n\n",
+            'import numpy\nimport torch\n\nsys.path.append("")  # the candidate may lie where one works\n'
+            f"{side.imports}\n\n",
             store.loading,
             f"PROBLEM = {_dictionary(problem)}\n\n",
             calls,
-            _asking(side, case.operation.short),
+            _asking(side),
             f"\n\n{_MARK}\n\n{_runtime()}",
             _ending(side, record, timeout),
         ]
@@ -70,13 +74,13 @@ def written(
 
 
 def _title(case: Case, name: str, record: Record) -> str:
-    said = [f"{record.check} {record.tensor}".strip() + f": {record.category or record.status}"]
+    said = [f"{compared(record)}: {record.category or record.status}"]
     said += record.message.strip().splitlines()[:3] + ([f"likely cause: {record.cause}"] if record.cause else [])
     shown = "\n".join(f"    {line}" for line in said).replace("\\", "\\\\").replace('"""', "'''")
     identity = case.id.replace("\\", "\\\\").replace('"""', "'''")
     return (
         f'"""{name} is not torch in {identity}\n\n{shown}\n\nThe arrays are the smallest part of the case\'s that was '
-        "found to fail. Run it where both torch and the candidate\ncan be imported, for instance with PYTHONPATH=. ; it "
+        "found to fail. Run it where both torch and the candidate\ncan be imported, such as in the folder of its module; it "
         f"ends with 1 while the candidate fails. The harness's view:\n\n"
         f'    conform explain --candidate {shlex.quote(name)} {shlex.quote(identity)}\n"""\n'
     )
@@ -223,16 +227,24 @@ def _expression(value: Any) -> str:
 
 def _calls(case: Case, sample: Sample, candidate_call: str, functions: bool) -> str:
     """The functions `call` (of the candidate) and `torch_call`, over the list `x` of arrays."""
-    operation = case.operation
-    given = arguments(sample.args, sample.kwargs, lambda name: f"torch.{name}")
-    if operation.program is not None:
-        name, text = program(operation.program)
-        return f"{text}\n\ndef torch_call(torch, x):\n    return {name}(torch, {given})\n\n\ncall = torch_call\n"
-    reference = f"def torch_call(torch, x):\n    return torch.{operation.name}({given})\n\n\n"
+    operation, sources = case.operation, Sources(taken())
+    name = sources.define(operation.program) if operation.program is not None else ""
+    given = sources.arguments(sample.args, sample.kwargs, lambda name: f"torch.{name}")
+    above = f"{sources.text}\n\n\n" if sources.text else ""
+    if name:
+        return f"{above}def torch_call(torch, x):\n    return {name}(torch, {given})\n\n\ncall = torch_call\n"
+    reference = f"{above}def torch_call(torch, x):\n    return torch.{operation.name}({given})\n\n\n"
     if functions:
-        named = arguments(sample.args, sample.kwargs, lambda name: f"numpy.dtype({name!r})")
+        named = sources.arguments(sample.args, sample.kwargs, lambda name: f"numpy.dtype({name!r})")
         return f"{reference}def call(function, x):\n    return function({named})\n"
     return f"{reference}def call(torch, x):\n    return {candidate_call}({given})\n"
+
+
+@cache
+def taken() -> frozenset[str]:
+    """The names that a script has for itself: of the helpers, and of what stands beside them."""
+    helpers = (node.name for node in ast.parse(_runtime()).body if isinstance(node, ast.FunctionDef))
+    return frozenset([*helpers, "PROBLEM", "STORED", "unpacked", "call", "torch_call", "of_candidate", "of_torch"])
 
 
 def _runtime() -> str:
@@ -240,17 +252,17 @@ def _runtime() -> str:
     return Path(runtime.__file__).read_text(encoding="utf-8").partition(_MARK)[2].strip("\n") + "\n"
 
 
-def _asking(side: Side, short: str) -> str:
+def _asking(side: Side) -> str:
     """How either side is run."""
     settings = "".join(f"    {line}\n" for line in side.settings.splitlines())
     if side.functions:
-        backward = f"getattr(candidate, {f'{short}_backward'!r}, None)"
-        asked = f"run_functions(candidate.{short}, {backward}, call, PROBLEM)"
+        backward = f"getattr(candidate, {side.call.removeprefix('candidate.') + '_backward'!r}, None)"
+        asked = f"results_of_functions({side.call}, {backward}, call, PROBLEM)"
     else:
-        asked = f"run({side.namespace}, call, PROBLEM)"
+        asked = f"results_of_tensors({side.namespace}, call, PROBLEM)"
     return (
         f"\n\ndef of_candidate():\n{settings}    return {asked}\n\n\n"
-        "def of_torch():\n    return run(torch, torch_call, PROBLEM)\n"
+        "def of_torch():\n    return results_of_tensors(torch, torch_call, PROBLEM)\n"
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from conformance.candidates import Candidate, mirrors_torch
-from conformance.candidates.functions import Functions
+from conformance.candidates.functions import Functions, short_name
 from conformance.candidates.namespace import Namespace
 from conformance.case import Operation
 from conformance.repro.sources import CannotWrite
@@ -34,7 +34,7 @@ def side_of(name: str, candidate: Candidate, operation: Operation) -> Side:
             raise CannotWrite(f"{name} is torch in a form that only its adapter makes")
         return Side("candidate = torch", "candidate", native, _SETTINGS.get(name, ""))
     if isinstance(candidate, Functions):
-        return Side(f"import {path} as candidate", "candidate", f"candidate.{operation.short}", functions=True)
+        return Side(f"import {path} as candidate", "candidate", f"candidate.{short_name(operation)}", functions=True)
     attribute, _, _ = attribute.partition("=")
     whole = f"from {path} import {attribute} as candidate" if attribute else f"import {path} as candidate"
     if hasattr(candidate, "function"):  # of torch tensors

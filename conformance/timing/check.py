@@ -14,8 +14,8 @@ from functools import partial
 
 import numpy
 
+from conformance.attempt import run_once
 from conformance.candidates.protocol import Candidate
-from conformance.comparison import run_once
 from conformance.draw import Array, is_floating
 from conformance.oracle import Truth
 from conformance.timing.row import Row

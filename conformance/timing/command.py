@@ -10,8 +10,12 @@ from fnmatch import fnmatchcase
 from itertools import chain
 from typing import Any
 
+from conformance import against, gpus
+from conformance.against import Against
 from conformance.candidates import load
+from conformance.gpus import is_gpu, lost
 from conformance.timing import lenet, memory, operations, others, report, study, sweep
+from conformance.timing.gpu import in_words
 from conformance.timing.measure import FEWEST, LEAST, Side
 from conformance.timing.row import LENET, Row, Untimed
 from conformance.timing.run import CANDIDATE, Bench, Outcome, Timing, relate
@@ -47,29 +51,33 @@ Job = tuple[Row, int]  # a row and its number of threads
 
 def run(options: argparse.Namespace) -> int:
     """Time, print and write the report; returns the exit status."""
-    candidate, torch = load(options.candidate), load("torch")
-    threads = options.threads or ((1,) if options.quick else tuple(sorted({1, processors()})))
+    held = Against(options.device)
+    against.use(held, fixed_order=False)  # what is timed is judged afterwards
+    candidate, torch = load(options.candidate, options.device), load("torch", options.device)
+    threads = options.threads or ((1,) if options.quick or is_gpu(options.device) else tuple(sorted({1, processors()})))
     jobs = [job for job in _jobs(options, candidate, threads) if _chosen(options, job[0])]
     if not jobs:
         raise ValueError("no row matches; `conform time --list` shows all of them")
     if options.list:
         print("\n".join(dict.fromkeys(str(row) for row, _ in jobs)))
         return 0
-    bench = Bench(
+    bench = Bench.on(
+        options.device,
         candidate,
         torch,  # type: ignore[arg-type]  # torch has torch's namespace
         options.pairs or (FEWEST if options.quick else PAIRS),
         options.seconds or (QUICK_SECONDS if options.quick else SECONDS),
-        options.seed,
+        seed=options.seed,
         least=QUICK_LEAST if options.quick else LEAST,
         limit=0.3 if options.quick else 1.0,
     )
     short = options.quick or options.row  # one asks for rows by name to have just these timed again
-    names = options.others if options.others is not None else () if short else others.ALL
+    usual = () if short or is_gpu(options.device) else others.ALL
+    names = usual if options.others is None else options.others
     outcome = _timed(bench, jobs, names, options.candidate, memories=options.memory and not short)
     report.write(outcome, options.out, bench)
     print(f"\n{report.in_words(outcome)}\nreport: {options.out / 'timings.md'}")
-    if outcome.wrong:
+    if outcome.wrong or outcome.raised:
         return 1
     return 0 if outcome.complete else 3
 
@@ -77,6 +85,9 @@ def run(options: argparse.Namespace) -> int:
 def _jobs(options: argparse.Namespace, candidate: Any, threads: tuple[int, ...]) -> Iterator[Job]:
     """Every row that there is, at each number of threads."""
     axes = options.sweep
+    if is_gpu(options.device) and not axes:
+        yield from ((row, threads[0]) for row in chain(lenet.rows(), lenet.captured_rows(), operations.table()))
+        return
     if not axes and not options.quick:
         axes = [sweep.Sweep.of(axis) for axis in (sweep.BATCH, sweep.CHANNELS, sweep.SIZE, sweep.THREADS)]
     if not options.sweep:
@@ -103,6 +114,7 @@ def _timed(bench: Bench, jobs: list[Job], names: tuple[str, ...], name: str, *, 
     outcome = Outcome(name)
     began, spent = time.monotonic(), 0.0
     outcome.load.append(os.getloadavg()[0])
+    outcome.gpus.append(in_words(gpus.found()) if bench.gpu else "")
     print(f"{bench.candidate.name}: {len(jobs)} rows; ratios of candidate to torch with their 95% intervals")
     try:
         for number in sorted({threads for _, threads in jobs}):
@@ -119,10 +131,11 @@ def _timed(bench: Bench, jobs: list[Job], names: tuple[str, ...], name: str, *, 
             outcome.rates[number] = before.best(bench.rates(number))
         _others(bench, outcome, jobs, names)
         if memories:
-            _memories(outcome, jobs)
+            _memories(outcome, jobs, bench.torch.device)
     except KeyboardInterrupt:
         outcome.complete = False
     relate(outcome.timings, outcome.rates)
+    outcome.gpus.append(in_words(gpus.found()) if bench.gpu else "")
     outcome.load.append(os.getloadavg()[0])
     outcome.seconds = time.monotonic() - began
     return outcome
@@ -134,6 +147,12 @@ def _one(bench: Bench, outcome: Outcome, row: Row, threads: int, seconds: float)
     except Untimed as reason:
         outcome.untimed.append((f"{row}, {threads} threads", str(reason)))
         print(f"{'-':>24}  {row}, {threads} threads: {reason}")
+        return
+    except Exception as error:
+        if bench.gpu is None or lost(f"{type(error).__name__}: {error}"):
+            raise
+        outcome.raised.append((f"{row}", f"{type(error).__name__}: {error}"))
+        print(f"{'RAISED':>24}  {row}: {outcome.raised[-1][1]}", flush=True)
         return
     outcome.timings.append(timing)
     outcome.axes[row.name, row.what, threads] = row.axes
@@ -172,7 +191,7 @@ def _others(bench: Bench, outcome: Outcome, jobs: list[Job], names: tuple[str, .
             print(f"{ratio!s:>24}  of {found.other}: {row}, {threads} threads", flush=True)
 
 
-def _memories(outcome: Outcome, jobs: list[Job]) -> None:
+def _memories(outcome: Outcome, jobs: list[Job], device: str) -> None:
     """Peak memory of the rows that ask for it, at the most threads each was timed with."""
     most: dict[tuple[str, str], int] = {}
     for row, threads in jobs:
@@ -181,7 +200,7 @@ def _memories(outcome: Outcome, jobs: list[Job]) -> None:
     for timing in outcome.timings:
         if most.get((timing.name, timing.what)) == timing.threads:
             for side, name in ((CANDIDATE, outcome.candidate), ("torch", "torch")):
-                found = memory.measured(name, timing.name, timing.what, timing.threads)
+                found = memory.measured(name, timing.name, timing.what, timing.threads, device)
                 setattr(timing, f"{side}_mib", math.nan if found is None else found)
             print(
                 f"{timing.candidate_mib:10.1f} MiB, torch {timing.torch_mib:.1f} MiB: peak of {timing.name} [{timing.what}]",

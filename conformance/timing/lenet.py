@@ -5,12 +5,14 @@ size, in every library.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from conformance.case import OUTPUT, Case, Operation, args
 from conformance.cases.lenet import parameters
 from conformance.images import fashion_images, fashion_labels
-from conformance.timing.row import INFERENCE, LENET, STEP, Row
+from conformance.timing.gpu import captured
+from conformance.timing.row import BOTH_CAPTURED, CAPTURED, INFERENCE, LENET, STEP, Row
 from conformance.trajectory.recipes import lenet5
 
 BATCHES = (1, 8, 64, 256)
@@ -20,9 +22,9 @@ MEMORY_AT = 256  # the batch whose peak memory is measured
 OTHERS = 256  # the check runs on images from this one on; timed are the first
 
 
-def model(torch: Any, batch: int, vector: Any = None) -> Any:
+def model(torch: Any, batch: int, vector: Any = None, **options: Any) -> Any:
     """The network for batches of a size; with the parameters in `vector`, where they are given."""
-    made = lenet5(torch)
+    made = lenet5(torch, **options)
     if vector is not None:
         made = made.to(vector.dtype)
         start = 0
@@ -46,8 +48,12 @@ class Step:
         self.cross_entropy = torch.nn.functional.cross_entropy
 
     def __call__(self) -> Any:
+        return self.on(self.images, self.labels)
+
+    def on(self, images: Any, labels: Any) -> Any:
+        """The step on any batch."""
         self.optimizer.zero_grad()
-        loss = self.cross_entropy(self.model(self.images), self.labels)
+        loss = self.cross_entropy(self.model(images), labels)
         loss.backward()
         self.optimizer.step()
         return loss
@@ -68,6 +74,35 @@ def step(torch: Any, tensors: Any) -> Step:
     """What is timed of training."""
     images, labels = tensors
     return Step(torch, model(torch, len(images)), images, labels)
+
+
+def captured_step(torch: Any, tensors: Any) -> Any:
+    """The step recorded as a graph of kernels. NotImplementedError for a library that has no such graphs here."""
+    made = step(torch, tensors)
+    try:
+        return captured(torch, made.on, *tensors)
+    except (AttributeError, RuntimeError) as error:
+        raise NotImplementedError(f"no graphs of kernels: {type(error).__name__}: {error}") from error
+
+
+def replayed(torch: Any, images: Any, labels: Any, vector: Any) -> dict[str, Any]:
+    """Five steps from given parameters without dropout, the last two of them replayed where a library records steps."""
+    made = model(torch, len(images), vector, dropout=0.0)
+    run = Step(torch, made, images, labels).on
+    if images.device.type == "cuda" and hasattr(torch.cuda, "captured_step"):
+        run = torch.cuda.captured_step(run, images, labels, warmup=2)
+    losses = [run(images, labels).detach().clone() for _ in range(5)]
+    return {"loss": torch.stack(losses)} | {name: tensor.detach() for name, tensor in made.state_dict().items()}
+
+
+def captured_rows(batches: Sequence[int] = BATCHES) -> Iterator[Row]:
+    """On a GPU: the candidate's recorded step beside torch's eager one, and beside torch's recorded one."""
+    for row in rows(batches):
+        if row.what == STEP:
+            operation = Operation(f"LeNet-5 {CAPTURED}", replayed)
+            made = replace(row, setup=captured_step, checked=replace(row.case, operation=operation), memory=False)
+            yield replace(made, what=CAPTURED, baseline=step)
+            yield replace(made, what=BOTH_CAPTURED)
 
 
 def inference(torch: Any, tensors: Any) -> Inference:

@@ -14,6 +14,8 @@ import numpy
 from conformance.timing.measure import Clock, Side, sample
 
 EDGE = 1024  # of the square matrices: 2 n^3 operations on 12 n^2 bytes
+GPU_EDGE = 8192
+GPU_COPIED = 1 << 30
 COPIED = 64 << 20  # bytes: beyond any cache
 SAMPLES = 7
 
@@ -48,3 +50,17 @@ def rates(
     multiplying = best(lambda: numpy.matmul(a, a, out=product), lambda: torch.mm(a_t, a_t, out=product_t))
     copying = best(lambda: numpy.copyto(target, source), lambda: target_t.copy_(source_t))
     return Rates(threads, 2e-9 * edge**3 / multiplying, 2e-9 * copied / copying)
+
+
+def gpu_rates(torch: Any, device: str, *, clock: Clock, edge: int = GPU_EDGE, copied: int = GPU_COPIED) -> Rates:
+    """The rates of a GPU now: float32 without TF32, and memory to memory on the device."""
+    a = torch.randn(edge, edge, device=device)
+    source = torch.ones(copied // 4, device=device)
+    product, target = torch.empty_like(a), torch.zeros_like(source)
+
+    def best(call: Callable[[], Any]) -> float:
+        return min(sample(Side("", call), 3, clock) for _ in range(SAMPLES))
+
+    multiplying = best(lambda: torch.mm(a, a, out=product))
+    copying = best(lambda: target.copy_(source))
+    return Rates(1, 2e-9 * edge**3 / multiplying, 2e-9 * copied / copying)

@@ -13,8 +13,10 @@ from typing import Any
 
 from conformance.identity import identity
 from conformance.report.environment import machine
+from conformance.report.folder import can_draw
+from conformance.report.grid import grid
 from conformance.timing import study
-from conformance.timing.row import BOTH, FORWARD, LENET, OPERATIONS, STUDY, SWEEP
+from conformance.timing.row import BOTH, CAPTURED, FORWARD, LENET, OPERATIONS, STUDY, SWEEP
 from conformance.timing.run import COLUMNS, Bench, Beside, Outcome, Timing
 from conformance.timing.scaling import EXPONENTS, exponents
 from conformance.timing.statistics import Interval, geometric_mean
@@ -34,7 +36,7 @@ def write(outcome: Outcome, folder: Path, bench: Bench) -> None:
     _replace(folder / "timings.json", lambda path: path.write_text(text, encoding="utf-8"))
     page = markdown(outcome, bench)
     _replace(folder / "timings.md", lambda path: path.write_text(page, encoding="utf-8"))
-    if outcome.timings:
+    if outcome.timings and can_draw():
         from conformance.timing import figures
 
         _replace(folder / "ratios.png", lambda path: figures.ratios(outcome.timings, path))
@@ -66,11 +68,12 @@ def about(outcome: Outcome, bench: Bench) -> dict[str, Any]:
     """What the timings were made on."""
     return {
         "candidate": outcome.candidate,
-        "identity": identity(outcome.candidate, "cpu"),
+        "identity": identity(outcome.candidate, bench.torch.device),
         **machine(),
         "processors": processors(),
         "blas": blas(),
         "load before and after": [round(load, 2) for load in outcome.load],
+        **({"gpus before and after": outcome.gpus} if bench.gpu else {}),
         "rates": [asdict(rate) for rate in outcome.rates.values()],
         "pairs": bench.pairs,
         "seed": bench.seed,
@@ -78,6 +81,13 @@ def about(outcome: Outcome, bench: Bench) -> dict[str, Any]:
         "complete": outcome.complete,
         "untimed": [{"what": what, "why": why} for what, why in outcome.untimed],
     }
+
+
+_ON_GPU = (
+    "Times are the GPU's own, from event to event in the stream: launches that the GPU has to wait for count. Inputs "
+    "rotate through copies that do not fit into its L2 cache together, and the cache is overwritten before every sample. "
+    "*captured step* is the candidate's step replayed as a graph of kernels beside torch's eager step."
+)
 
 
 # --- words --------------------------------------------------------------------------------------------------------
@@ -99,7 +109,7 @@ def in_words(outcome: Outcome) -> str:
                     f"operations, {what}, {_threads(threads)}: geometric mean {mean:.2f} of {len(table)} rows, "
                     f"worst {worst.ratio:.2f} ({worst.name})"
                 )
-        for what in ("step", "inference"):
+        for what in ("step", CAPTURED, "inference"):
             found = [t for t in some if t.group == LENET and t.what == what]
             if found:
                 said = ", ".join(f"{t.ratio:.2f} at {t.name.rpartition(' ')[2]}" for t in found)
@@ -116,6 +126,8 @@ def in_words(outcome: Outcome) -> str:
             f"{len(outcome.crowded)} rows are crowded: other programs kept the processors busy meanwhile"
             f"{', and with several threads such ratios mean nothing (they are in no number above)' if several else ''}"
         )
+    if outcome.raised:
+        lines.append(f"ERRORS in {len(outcome.raised)} rows: {', '.join(name for name, _ in outcome.raised)}")
     if outcome.untimed:
         lines.append(f"{len(outcome.untimed)} not timed; the report says why")
     if not outcome.complete:
@@ -132,6 +144,7 @@ def markdown(outcome: Outcome, bench: Bench) -> str:
         f"{_pairs(outcome)} interleaved pairs in random order, and its 95% bootstrap interval. *Null* is the interval of "
         "torch against torch in the same rounds: a ratio inside it is no difference. *Overhead* marks rows where a call "
         "on next to nothing takes half of a side's time, *crowded* rows during which other programs kept a processor from its thread. After timing, results were compared with torch on other inputs.",
+        *([_ON_GPU] if bench.gpu else []),
         _rates(outcome),
     ]
     for group in (LENET, OPERATIONS, STUDY, SWEEP):
@@ -150,7 +163,9 @@ def markdown(outcome: Outcome, bench: Bench) -> str:
             "MiB above what the process had after its imports, each library in its own process.",
         ]
         lines = [[str(t.name), t.what, t.threads, f"{t.candidate_mib:.1f}", f"{t.torch_mib:.1f}"] for t in memories]
-        parts.append(_tabulated(lines, ["row", "what", "threads", "candidate", "torch"]))
+        parts.append(grid(lines, ["row", "what", "threads", "candidate", "torch"]))
+    if outcome.raised:
+        parts += ["## Errors", "\n".join(f"- {what}: {why}" for what, why in outcome.raised)]
     if outcome.untimed:
         parts += ["## Not timed", "\n".join(f"- {what}: {why}" for what, why in outcome.untimed)]
     return "\n\n".join(parts) + "\n"
@@ -164,7 +179,10 @@ def _rates(outcome: Outcome) -> str:
     )
     load = " and ".join(f"{value:.1f}" for value in outcome.load)
     packages = ", ".join(f"{name} {version}" for name, version in known["packages"].items())
-    return f"{known['processor']}, {processors()} processors; {said}. Load before and after: {load}. {packages}."
+    gpus = "".join(
+        f" GPU {when}: {state}." for when, state in zip(("before", "after"), outcome.gpus, strict=False) if state
+    )
+    return f"{known['processor']}, {processors()} processors; {said}. Load before and after: {load}.{gpus} {packages}."
 
 
 def _table(timings: Sequence[Timing]) -> str:
@@ -183,7 +201,7 @@ def _table(timings: Sequence[Timing]) -> str:
         for t in timings
     ]
     heads = ["row", "what", "threads", "ratio", "null", "candidate / torch", "GFLOP/s", "GB/s", ""]
-    return _tabulated(lines, heads)
+    return grid(lines, heads)
 
 
 def _study(timings: Sequence[Timing]) -> str:
@@ -198,7 +216,7 @@ def _study(timings: Sequence[Timing]) -> str:
         ]
         for t in timings
     ]
-    return _tabulated(lines, ["row", "what", "threads", f"{study.CALLS} calls", "torch", "ratio"])
+    return grid(lines, ["row", "what", "threads", f"{study.CALLS} calls", "torch", "ratio"])
 
 
 def _beside(lines: Sequence[Beside]) -> str:
@@ -213,7 +231,7 @@ def _beside(lines: Sequence[Beside]) -> str:
         ]
         for b in lines
     ]
-    return _tabulated(rows, ["row", "what", "threads", "other", "candidate / other", "times"])
+    return grid(rows, ["row", "what", "threads", "other", "candidate / other", "times"])
 
 
 def _fits(lines: Sequence[dict[str, Any]]) -> str:
@@ -226,13 +244,7 @@ def _fits(lines: Sequence[dict[str, Any]]) -> str:
         [line["sweep"], line["what"], line["threads"] or "", line["axis"], fit(line, "candidate"), fit(line, "torch")]
         for line in lines
     ]
-    return _tabulated(rows, ["sweep", "what", "threads", "axis", "candidate", "torch"])
-
-
-def _tabulated(lines: Sequence[Sequence[Any]], heads: Sequence[str]) -> str:
-    from tabulate import tabulate
-
-    return str(tabulate(lines, heads, tablefmt="github", disable_numparse=True))
+    return grid(rows, ["sweep", "what", "threads", "axis", "candidate", "torch"])
 
 
 def _pairs(outcome: Outcome) -> str:

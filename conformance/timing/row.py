@@ -17,14 +17,16 @@ from typing import Any
 
 import numpy
 
-from conformance.candidates.functions import Functions
+from conformance.candidates.functions import Functions, short_name
 from conformance.candidates.namespace import Namespace
 from conformance.candidates.protocol import Candidate
 from conformance.case import CHECKS, GRADIENT, OUTPUT, Arguments, Case, Operation, Sample, substitute
 from conformance.draw import Array
+from conformance.timing.gpu import copies, rotating
 from conformance.timing.measure import Call, Side
 
 FORWARD, BOTH, STEP, INFERENCE = "forward", "forward+backward", "step", "inference"
+CAPTURED, BOTH_CAPTURED = "captured step", "captured step, torch's captured too"
 OPERATIONS, LENET, STUDY, SWEEP = "operations", "LeNet-5", "study text", "sweep"
 
 Setup = Callable[[Any, Any], Call]  # (torch-like namespace, its tensors for the sample's arrays) -> what is timed
@@ -47,6 +49,7 @@ class Row:
     smallest: Arguments | None = None  # the same operation on next to nothing: what a call costs anyway
     setup: Setup | None = None
     variant: tuple[str, str] | None = None  # (operation, algorithm) that the candidate has to use
+    baseline: Setup | None = None  # what torch runs, where that is not `setup`
     checked: Case | None = None  # what is compared after timing; None: the row itself, on another sample
     memory: bool = False  # whether its peak memory is measured too
     dtype: str = "float32"
@@ -70,20 +73,38 @@ class Row:
         return self.arguments.sample(numpy.random.default_rng(0), self.dtype)
 
 
-def ready(row: Row, candidate: Candidate, name: str) -> Side:
-    """A side that runs the row on arrays of its own. Raises Untimed, with the reason, where it cannot."""
+@dataclass(frozen=True)
+class Gpu:
+    """What timing on a GPU needs: the size of its cache, and a context that empties it."""
+
+    cache: int
+    flush: Callable[[], AbstractContextManager[Any]]
+
+
+def ready(row: Row, candidate: Candidate, name: str, gpu: Gpu | None = None) -> Side:
+    """A side that runs the row on arrays of its own; on a `gpu` on several copies of them, in turn.
+
+    Raises Untimed, with the reason, where it cannot.
+    """
     sample = row.sample()
     reason = candidate.supports(row.operation, sample)
     if reason:
         raise Untimed(reason)
     context = _context(row, candidate)
+    number = 1 if gpu is None or row.setup is not None else copies(_bytes(sample), gpu.cache)
     try:
-        with context():
-            call = _call(row, candidate, sample)
-            call()
+        with context(), getattr(candidate, "placed", nullcontext)():
+            calls = [_call(row, candidate, sample) for _ in range(number)]
+            for call in calls:
+                call()
     except NotImplementedError as error:
         raise Untimed(str(error) or f"{candidate.name}: NotImplementedError") from error
-    return Side(name, call, context)
+    # A library's default device is a matter of making tensors: while calls are timed it would only cost.
+    return Side(name, rotating(calls), context if gpu is None else gpu.flush)
+
+
+def _bytes(sample: Sample) -> int:
+    return sum(array.nbytes for array in sample.arrays)
 
 
 def _context(row: Row, candidate: Candidate) -> Callable[[], AbstractContextManager[Any]]:
@@ -130,7 +151,7 @@ def _of_functions(row: Row, candidate: Functions, sample: Sample) -> Call:
     arrays = [array.copy() for array in sample.arrays]
     args = substitute(sample.args, arrays, numpy.dtype)
     kwargs = substitute(sample.kwargs, arrays, numpy.dtype)
-    short = row.operation.short
+    short = short_name(row.operation)
     forward = partial(getattr(candidate.module, short), *args, **kwargs)
     if row.what == FORWARD:
         return forward

@@ -14,11 +14,15 @@ import numpy
 
 from conformance.candidates.namespace import Namespace
 from conformance.candidates.protocol import Candidate
+from conformance.gpus import is_gpu
 from conformance.timing import check
 from conformance.timing.company import Moment, crowded
-from conformance.timing.machine import Rates, rates
+from conformance.timing.gpu import LEAST as GPU_LEAST
+from conformance.timing.gpu import Clock as GpuClock
+from conformance.timing.gpu import Flush, l2_bytes
+from conformance.timing.machine import Rates, gpu_rates, rates
 from conformance.timing.measure import FEWEST, LEAST, WARMING, Clock, Side, Times, interleaved, quiet, warm
-from conformance.timing.row import Row, ready, traffic
+from conformance.timing.row import Gpu, Row, ready, traffic
 from conformance.timing.statistics import median_ratio
 from conformance.timing.threads import limited
 
@@ -85,11 +89,13 @@ class Outcome:
     timings: list[Timing] = field(default_factory=list)
     beside: list[Beside] = field(default_factory=list)
     untimed: list[tuple[str, str]] = field(default_factory=list)  # what, and why
+    raised: list[tuple[str, str]] = field(default_factory=list)  # rows that a GPU did not come through, and the error
     rates: dict[int, Rates] = field(default_factory=dict)  # by number of threads
     axes: dict[tuple[str, str, int], dict[str, float]] = field(
         default_factory=dict
     )  # sizes along sweeps: name, what, threads
     load: list[float] = field(default_factory=list)  # of the system, before and after
+    gpus: list[str] = field(default_factory=list)  # their clocks and temperatures, before and after
     seconds: float = 0.0
     complete: bool = True
 
@@ -121,10 +127,22 @@ class Bench:
     limit: float = WARMING
     clock: Clock = time.perf_counter
     check: Callable[[Row, Candidate], str] = check.wrong
+    gpu: Gpu | None = None  # where the sides are on one
 
     def __post_init__(self) -> None:
         self.rng = numpy.random.default_rng(self.seed)
         self.smallest: dict[tuple[Any, ...], float] = {}
+
+    @classmethod
+    def on(
+        cls, device: str, candidate: Candidate, torch: Namespace, pairs: int, seconds: float, **more: Any
+    ) -> "Bench":
+        """A bench on a device: a GPU brings its own clock, and a cache to be emptied."""
+        if not is_gpu(device):
+            return cls(candidate, torch, pairs, seconds, **more)
+        gpu = Gpu(l2_bytes(torch.torch, device), Flush(torch.torch, device))
+        least = max(more.pop("least", LEAST), GPU_LEAST)
+        return cls(candidate, torch, pairs, seconds, **more, least=least, clock=GpuClock(torch.torch), gpu=gpu)
 
     @property
     def libraries(self) -> list[Any]:
@@ -134,6 +152,8 @@ class Bench:
     def rates(self, threads: int) -> Rates:
         """The machine's own."""
         with limited(threads, self.libraries):
+            if self.gpu is not None:
+                return gpu_rates(self.torch.torch, self.torch.device, clock=self.clock)
             return rates(self.torch.torch, threads, clock=self.clock)
 
     def time(self, row: Row, threads: int, seconds: float = math.inf) -> Timing:
@@ -166,8 +186,8 @@ class Bench:
     def _side(self, row: Row, name: str) -> Side:
         """The candidate by the row's algorithm, or torch by its own."""
         if name == CANDIDATE:
-            return ready(row, self.candidate, name)
-        return ready(replace(row, variant=None), self.torch, name)
+            return ready(row, self.candidate, name, self.gpu)
+        return ready(replace(row, variant=None, setup=row.baseline or row.setup), self.torch, name, self.gpu)
 
     def _interleaved(self, sides: Sequence[Side], seconds: float, threads: int) -> Times:
         return interleaved(

@@ -6,11 +6,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from conformance.against import Against
 from conformance.candidates import load
 from conformance.candidates.namespace import Namespace
+from conformance.gpus import CPU
 from conformance.trajectory import report
 from conformance.trajectory.envelope import Row
-from conformance.trajectory.lockstep import VARIANTS, Outcome, train
+from conformance.trajectory.lockstep import ON_GPU, VARIANTS, Outcome, train
 from conformance.trajectory.plan import Plan
 
 REPORTS = Path("reports/trajectories")
@@ -20,23 +22,27 @@ EVERY = 10.0  # seconds between lines of progress
 def run(options: argparse.Namespace) -> int:
     """Compare, print and write the report; returns the exit status."""
     plan = plan_of(options)
-    unknown = [name for name in options.variants if name not in VARIANTS]
+    where = Against(options.device, options.reference).where
+    there = VARIANTS if where == CPU else ON_GPU
+    unknown = [name for name in options.variants or () if name not in there]
     if unknown:
-        raise ValueError(f"the variants of torch are {', '.join(VARIANTS)}; got {', '.join(unknown)}")
+        raise ValueError(f"the variants of torch on {where} are {', '.join(there)}; got {', '.join(unknown)}")
     candidate = load(options.candidate, options.device)
     if not isinstance(candidate, Namespace):
         print(f"{options.candidate}: not supported: training needs a candidate with torch's namespace, not functions")
         return 0
     print(f"{options.candidate}: {plan}")
-    outcome = train(
-        candidate,
-        plan,
-        samples=options.samples,
-        variants=options.variants,
-        anchor_every=options.anchor_every,
-        keep_going=options.keep_going,
-        stepped=_Lines(plan.length),
-    )
+    with candidate.reached():
+        outcome = train(
+            candidate,
+            plan,
+            samples=options.samples,
+            variants=options.variants,
+            torch_device=where,
+            anchor_every=options.anchor_every,
+            keep_going=options.keep_going,
+            stepped=_Lines(plan.length),
+        )
     outcome.candidate = options.candidate
     folder = options.out or REPORTS / plan.recipe
     report.write(outcome, folder, options.device)
@@ -64,6 +70,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
         options.epochs,
         options.steps,
         options.seed,
+        host_masks=options.device != CPU,
     )
 
 

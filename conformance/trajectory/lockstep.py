@@ -23,6 +23,7 @@ import numpy
 from conformance.candidates import load
 from conformance.candidates.namespace import Namespace
 from conformance.candidates.protocol import Raised
+from conformance.gpus import CPU
 from conformance.trajectory.cause import GRADUALLY, likely
 from conformance.trajectory.envelope import Envelope, Row
 from conformance.trajectory.plan import Plan
@@ -30,6 +31,9 @@ from conformance.trajectory.run import EXACT, KINDS, RATE, Run, Snapshot, State
 
 VARIANTS = ("mkldnn=off", "threads=2", "channels-last")
 DEFAULT = VARIANTS[:2]  # torch's channels-last batch norm loses a hundred times more digits: too wide an envelope
+ON_CPU = "cpu"
+ON_GPU = ("cudnn=off", ON_CPU, "channels-last")  # where torch trains on a GPU
+DEFAULT_ON_GPU = ON_GPU[:2]
 JUMP = 2.0  # leaving with more than so many times the worst ratio of the step before is a jump, not a drift
 
 
@@ -78,15 +82,22 @@ class Outcome:
         return self.departure is not None or (self.raised is not None and not self.unsupported)
 
 
-def torch_runs(plan: Plan, samples: int, variants: Iterable[str]) -> tuple[Run, list[Run]]:
-    """torch at float64, and the runs that make the envelope; the first of them is torch as it comes."""
-    from conformance.candidates.torch import Oracle, Threads
+def torch_runs(plan: Plan, samples: int, variants: Iterable[str], device: str = CPU) -> tuple[Run, list[Run]]:
+    """torch at float64, and the runs that make the envelope; the first of them is torch as it comes, on the device.
+
+    The oracle and Monte-Carlo arithmetic are on the CPU, wherever torch trains.
+    """
+    from conformance.candidates.torch import Oracle, Threads, reproducible
 
     plain = Threads(1)  # more threads are a variant
-    own = [Run("torch", plain, plan)]
+    if device != CPU:
+        reproducible()
+    own = [Run("torch", plain if device == CPU else load("torch", device), plan)]  # type: ignore[arg-type]  # it is one
     for name in variants:
-        if name != "channels-last" or plan.made.images:
-            library: Any = load(f"torch:{name}")
+        if name == ON_CPU:
+            own.append(Run("torch on the CPU", plain, plan))
+        elif name != "channels-last" or plan.made.images:
+            library: Any = load(f"torch:{name}", device)
             own.append(Run(name, library, plan))
     own += [monte_carlo(seed, plan) for seed in range(1, samples + 1)]
     return Run("float64", Oracle(), plan, double=True), own
@@ -106,7 +117,8 @@ def train(
     plan: Plan,
     *,
     samples: int = 2,
-    variants: Iterable[str] = DEFAULT,
+    variants: Iterable[str] | None = None,
+    torch_device: str = CPU,
     anchor_every: int = 0,
     keep_going: bool = False,
     stepped: Callable[[int, list[Row]], None] = lambda step, rows: None,
@@ -115,9 +127,12 @@ def train(
 
     The comparison ends with the first departure unless `keep_going`. `anchor_every` puts all runs of torch into the
     candidate's state after so many steps: the envelope stays narrow over long runs, and faults that drift slowly show
-    only within such a stretch. `stepped` is called with the rows of every step.
+    only within such a stretch. `stepped` is called with the rows of every step. `torch_device` is where torch trains; `variants`
+    None are the usual ones there.
     """
-    truth, own = torch_runs(plan, samples, variants)
+    if variants is None:
+        variants = DEFAULT if torch_device == CPU else DEFAULT_ON_GPU
+    truth, own = torch_runs(plan, samples, variants, torch_device)
     mine = candidate if isinstance(candidate, Run) else Run(candidate.name, candidate, plan)
     return _Lockstep(mine, truth, own, plan, anchor_every, keep_going, stepped).run()
 

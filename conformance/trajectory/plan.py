@@ -59,6 +59,7 @@ class Plan:
     steps: int | None = None
     seed: int = 0
     drop_last: bool = False
+    host_masks: bool = False  # dropout masks are drawn on the CPU, whatever trains where
 
     def __post_init__(self) -> None:
         for what, name, there in (
@@ -105,5 +106,5 @@ class Plan:
         schedule = f", {SCHEDULERS[self.scheduler][0]}" if self.scheduler else ""
         return (
             f"{self.made.title}; {name}({given}){schedule}; {self.data.name}, batches of {self.batch_size}, "
-            f"{self.length} steps, seed {self.seed}"
+            f"{self.length} steps, seed {self.seed}{', masks from the CPU' if self.host_masks else ''}"
         )

@@ -101,13 +101,46 @@ def attention(torch: Any) -> Any:
             self.head = nn.Linear(32, 3)
 
         def forward(self, x: Any) -> Any:
-            x = self.words(x) + self.positions(torch.arange(x.shape[1]))
+            x = self.words(x) + self.positions(torch.arange(x.shape[1], device=x.device))
             y = self.norm1(x)
             attended, _ = self.attention(y, y, y)
             x = x + self.dropout(attended)
             return self.head(self.norm2(x).mean(1))
 
     return Classifier()
+
+
+def with_host_masks(torch: Any, model: Any) -> Any:
+    """The model with dropout masks drawn on the CPU, from float32 numbers at every precision.
+
+    A GPU's generator draws another stream than the CPU's, and others for float64 than for float32: torch at float64
+    could not follow. Dropout inside recurrent and attention layers, which draw their own masks, is turned off.
+    """
+
+    class HostDropout(torch.nn.Module):  # type: ignore[misc]
+        """x mask / (1 - p) in training."""
+
+        def __init__(self, p: float) -> None:
+            super().__init__()
+            self.p = p
+
+        def forward(self, x: Any) -> Any:
+            if not self.training:
+                return x
+            keep = torch.rand(x.shape, dtype=torch.float32, device="cpu") >= self.p
+            return x * keep.to(x.dtype).to(x.device) / (1 - self.p)
+
+    def replace(module: Any) -> None:
+        if isinstance(getattr(module, "dropout", None), float):
+            module.dropout = 0.0
+        for name, child in list(module.named_children()):
+            if isinstance(child, torch.nn.Dropout):
+                setattr(module, name, HostDropout(child.p))
+            else:
+                replace(child)
+
+    replace(model)
+    return model
 
 
 def _sequences(make: Callable[[], Data]) -> Callable[[str], Data]:

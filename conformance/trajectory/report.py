@@ -8,7 +8,8 @@ from typing import Any
 
 from conformance.identity import identity
 from conformance.report.environment import machine
-from conformance.report.folder import replaced
+from conformance.report.folder import can_draw, replaced
+from conformance.report.grid import grid
 from conformance.trajectory.envelope import LAMBDA, Row
 from conformance.trajectory.lockstep import Departure, Outcome
 from conformance.trajectory.run import EXACT, KINDS
@@ -37,7 +38,7 @@ def write(outcome: Outcome, folder: Path, device: str = "cpu") -> None:
             **machine(),
         }
         (made / "environment.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-        if outcome.losses:
+        if outcome.losses and can_draw():
             figure(outcome, made / "trajectory.png")
 
 
@@ -88,8 +89,6 @@ def describe(departure: Departure) -> list[str]:
 
 def table(outcome: Outcome) -> str:
     """The worst tensor of every kind, and how sharp the comparison is at the end."""
-    from tabulate import tabulate
-
     lines = []
     for kind in KINDS:
         rows = [row for row in outcome.rows if row.kind == kind]
@@ -106,8 +105,7 @@ def table(outcome: Outcome) -> str:
         status = "inside" if not outside else f"{outside} outside"
         lines.append((kind, len({row.tensor for row in rows}), status, f"{worst.ratio:.3g}", where, f"{sharp:.1g}"))
     headers = ["what", "tensors", "verdict", "worst ratio", "where", "allowed / magnitude at the end"]
-    found: str = tabulate(lines, headers, tablefmt="pipe", disable_numparse=True)
-    return found
+    return grid(lines, headers)
 
 
 def sharpness(outcome: Outcome, kind: str) -> float:

@@ -14,7 +14,9 @@ import numpy
 
 from conformance.candidates.namespace import Namespace
 from conformance.draw import Array
+from conformance.gpus import CPU
 from conformance.trajectory.plan import Plan
+from conformance.trajectory.recipes import with_host_masks
 
 # What is compared, in the order in which a step computes it.
 BATCH, RATE, GENERATOR, BUFFER, LOSS, GRADIENT, OPTIMIZER, PARAMETER, EVALUATION = (
@@ -54,8 +56,12 @@ class Run:
         try:
             torch.manual_seed(plan.seed)
             self.model = plan.made.model(torch)
+            if plan.host_masks:
+                self.model = with_host_masks(torch, self.model)
             if self.double:
                 self.model = self.model.double()
+            if self.library.device != CPU:  # drawn on the CPU, so that all start from the same weights
+                self.model = self.model.to(self.library.device)
             if self.library.name == CHANNELS_LAST:
                 self.model = self.model.to(memory_format=torch.channels_last)
             self.criterion = torch.nn.CrossEntropyLoss()
@@ -63,9 +69,7 @@ class Run:
             self.scheduler = plan.make_scheduler(torch, self.optimizer)
             utils = torch.utils.data
             self.loader = utils.DataLoader(
-                utils.TensorDataset(
-                    self._tensor(plan.data.inputs), self._tensor(plan.data.labels)
-                ),  # batches are copies
+                utils.TensorDataset(self._host(plan.data.inputs), self._host(plan.data.labels)),  # batches are copies
                 batch_size=plan.batch_size,
                 shuffle=True,
                 drop_last=plan.drop_last,
@@ -76,9 +80,15 @@ class Run:
         self.batches: Iterator[Any] = iter(())
         self.position = self.length = 0
 
-    def _tensor(self, array: Array) -> Any:
-        tensor = self.library.to_tensor(array)
+    def _host(self, array: Array) -> Any:
+        tensor = self.library.from_array(array)
         return tensor.double() if self.double and tensor.is_floating_point() else tensor
+
+    def _tensor(self, array: Array) -> Any:
+        return self._moved(self._host(array))
+
+    def _moved(self, tensor: Any) -> Any:
+        return tensor if self.library.device == CPU else tensor.to(self.library.device)
 
     @contextmanager
     def _active(self) -> Iterator[None]:
@@ -103,7 +113,7 @@ class Run:
                 self.position, self.length = 0, len(self.loader)
                 self.model.train()
                 self.batches = iter(self.loader)
-            self.inputs, self.labels = next(self.batches)
+            self.inputs, self.labels = (self._moved(tensor) for tensor in next(self.batches))
             self.position += 1
             self.drawn = self.library.torch.get_rng_state()
             self.rates = self._rates()
@@ -234,8 +244,8 @@ class Run:
         )
 
     def _same(self, array: Array) -> Any:
-        """A tensor of the array's own type: loading casts it."""
-        return self.library.to_tensor(numpy.array(array))
+        """A tensor of the array's own type, on the host: loading casts and moves it."""
+        return self.library.from_array(numpy.array(array))
 
     def _converted(self, value: Any, leaf: Any, convert: Any) -> Any:
         """Nested dicts and lists with their leaves converted."""

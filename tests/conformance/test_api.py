@@ -23,6 +23,19 @@ def test_a_reference_is_a_name_or_a_function(reference: Any) -> None:
         assert_conforms(X @ W.T + B * numpy.float32(1.01), reference, (X, W, B))
 
 
+def test_a_function_of_torch_is_known_by_name() -> None:
+    """Its cause is looked for as in `conform run`; a function of that name that is not torch's has no formula."""
+    centred = X - X.mean(-1, keepdims=True)
+    wrong = centred / (numpy.sqrt((centred**2).mean(-1, keepdims=True)) + numpy.float32(0.1))
+    assert "eps outside the root" in judge(wrong, F.layer_norm, (X, (6,)), {"eps": 0.1}).cause
+
+    def layer_norm(x: Any, size: Any) -> Any:
+        return F.layer_norm(x, size)
+
+    verdict = judge(wrong, layer_norm, (X, (6,)))
+    assert not verdict.ok and "not found" not in verdict.cause
+
+
 def test_inputs_may_be_tensors_and_parameters_go_by_name() -> None:
     assert_conforms(torch.tensor(X).softmax(1), "softmax", torch.tensor(X), {"dim": 1})
     assert_conforms((X @ W.T), F.linear, (X, torch.tensor(W)), {"bias": None})

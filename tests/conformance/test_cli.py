@@ -1,7 +1,9 @@
 """The command: reports and exit statuses; runs that are interrupted, killed, resumed, split and merged."""
 
 import json
+import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,13 +11,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 
-from conformance import journal, known
+from conformance import journal, known, usage
 from conformance.candidates import load
 from conformance.case import Case
-from conformance.cli import describe, main
+from conformance.cases import catalogue
+from conformance.cli import CLOSED, describe, main
 from conformance.comparison import compare
+from conformance.printing import by_operation, of_table
 from conformance.record import FAIL, Record
 from conformance.report import about, read, records
 
@@ -101,8 +106,13 @@ def test_a_run_that_fails(tmp_path: Path, capsys: Any, in_process: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["list", "--ops", "no_such_operation"], "no case matches"),
+        (["list", "--ops", "no_such_operation"], "no case matches --ops no_such_operation;"),
+        (["list", "--ops", "tanh,softmx"], "no case matches --ops softmx; did you mean softmax"),
+        (["list", "--dtype", "float32,flaot64"], "no case matches --dtype flaot64; did you mean float64"),
+        (["list", "--check", "xyz"], "no case matches --check xyz: there are bits, "),
+        (["list", "--family", "poll"], "no case matches --family poll; did you mean pool"),
         (["explain", "no such case"], "no case is called 'no such case'"),
+        (["explain", "tanh([3]) float32"], "tanh([33]) float32"),
         (["explain", "tanh([17]) float32", "--candidate", "no_such_package"], "no_such_package"),
         (["explain", "tanh([17]) float32", "--candidate", "torch:gpu=9"], "no torch variant"),
         (["run", "--last-failed", "--out", "nowhere"], "no report in nowhere"),
@@ -160,6 +170,16 @@ def test_explain_and_repro_as_a_user_types_them(tmp_path: Path, capsys: Any) -> 
     assert "nothing fails in 'tanh([17]) float32'" in capsys.readouterr().err
 
 
+def test_a_reader_that_has_enough_ends_it_quietly(monkeypatch: Any, capsys: Any) -> None:
+    """`conform list | head -n 1`"""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        assert main(["list", "--ops", "tanh"]) == CLOSED
+    assert capsys.readouterr().err == ""
+
+
 def test_json_is_all_that_is_printed(tmp_path: Path, capsys: Any, in_process: Any) -> None:
     assert main(["list", *FEW, "--json"]) == 0
     assert {row["operation"] for row in json.loads(capsys.readouterr().out)} >= {"tanh", "exp"}
@@ -180,6 +200,59 @@ def test_a_runner_of_github_gets_annotations(tmp_path: Path, capsys: Any, in_pro
     assert "FAILURES" in (tmp_path / "job").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    "given", [["run", "--timeout", "-1"], ["run", "--memory", "-1"], ["repro", "case", "--shrink", "long"]]
+)
+def test_numbers_out_of_range_are_refused_before_anything_happens(given: list[str], capsys: Any) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(given)
+    assert ended.value.code == 2 and f"argument {given[-2]}: expected a number" in capsys.readouterr().err
+
+
+def test_a_candidate_that_has_nothing_does_not_conform(tmp_path: Path, in_process: Any, capsys: Any) -> None:
+    """A misspelt function must not look like success; of a shard nobody expects that it has anything to do."""
+    given = ["run", "--candidate", "few_cases", *FEW, "--out", str(tmp_path / "latest")]
+    assert main([*given, "--json"]) == 2
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["conforms"] is False and printed["statuses"].keys() == {"UNSUPPORTED"}
+    page = (tmp_path / "latest/report.html").read_text(encoding="utf-8")
+    assert '<span class="verdict open">nothing compared</span>' in page
+    assert main([*given, "--shard", "1/1"]) == 0
+    assert "few_cases: nothing compared" in capsys.readouterr().out
+
+
+def test_a_module_that_cannot_be_loaded_is_wrong_usage(tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    (tmp_path / "unfinished_kernels.py").write_text("def tanh(x): return undefined\n\nundefined\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert main(["explain", "tanh([7]) float32", "--candidate", "unfinished_kernels"]) == 2
+    assert "NameError: name 'undefined'" in capsys.readouterr().err
+
+
+def test_cases_in_examples_of_the_help_are_there() -> None:
+    names = set(catalogue())
+    shown = re.findall(r"'(\w+\([^']*\) float32)'", "".join(vars(usage)[name] for name in HELP))
+    assert shown and set(shown) <= names, set(shown) - names
+
+
+HELP = ("EXAMPLES", "RUN", "LIST", "EXPLAIN", "REPRO")
+
+
+def test_operations_that_fail_are_counted() -> None:
+    failures = [Record("case", "family", f"op{i % 10}", "float32", "output", "out", FAIL) for i in range(25)]
+    assert by_operation(failures[:1]) == "op0 (1)"
+    assert by_operation(failures).startswith("op0 (3), op1 (3)") and by_operation(failures).endswith(
+        "2 more operations"
+    )
+
+
+def test_tables_as_json() -> None:
+    frame = pandas.DataFrame({"ratio": [1.5, math.nan], "threads": [1, 2], "name": ["a", "b"]})
+    assert of_table(frame) == [
+        {"ratio": 1.5, "threads": 1, "name": "a"}, {"ratio": None, "threads": 2, "name": "b"},
+    ]  # fmt: skip
+    assert of_table(None) == []
+
+
 def test_describe_says_what_is_known() -> None:
     text = describe(
         Record(
@@ -189,7 +262,7 @@ def test_describe_says_what_is_known() -> None:
     )  # fmt: skip
     assert text.splitlines() == [
         "FAIL op([3]) float32",
-        "  gradient x: bound",
+        "  gradient of x: bound",
         "  far off",
         "  likely cause: twice the truth",
         "  at [1]: candidate 2.0, torch 1.0, oracle 1.0, z = 99, allowed error 0.5",
@@ -305,8 +378,12 @@ def test_shards_merge_to_the_whole(tmp_path: Path, in_process: Any, capsys: Any,
         "the same records twice are no conflict"
     )
     assert evidence(again).equals(evidence(merged))
-    assert main(["merge", *map(str, parts[:2]), *map(str, parts[3:]), "--out", str(again)]) == 3
+    fewer = [*map(str, parts[:2]), *map(str, parts[3:])]
+    assert main(["merge", *fewer, "--out", str(again)]) == 3
     assert "incomplete: shard 3/5 is missing" in capsys.readouterr().out
+    assert main(["merge", *fewer, "--out", str(again), "--json"]) == 3
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["exit status"] == 3 and "incomplete: shard 3/5 is missing" in printed.err
 
 
 def test_what_does_not_belong_together_is_not_merged(tmp_path: Path, in_process: Any, capsys: Any) -> None:

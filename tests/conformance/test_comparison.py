@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from conformance.cases import (
     Case,
     args,
     away_from,
+    named,
     normal,
     ops,
     positive,
@@ -212,6 +214,25 @@ def test_functions_over_arrays() -> None:
     assert endings and {status for status, _, _ in endings} == {UNSUPPORTED}
     (tanh,) = ops("tanh", [args(X)])
     assert found(compare(tanh, kernels)) == {(UNSUPPORTED, "run", "")}
+
+
+def test_a_short_name_means_one_thing() -> None:
+    """torch.norm and torch.linalg.norm take other arguments: a function does one of them."""
+    kernels = Functions(SimpleNamespace(norm=None, masked_var=None, relu=None), "kernels")
+    there = {"norm", "masked.var", "relu", "nn.functional.relu"}
+    for name in ("norm", "linalg.norm", "masked.norm", "var", "masked.var", "relu", "nn.functional.relu"):
+        (case,) = ops(name, [args(X)])
+        assert (kernels.supports(case.operation, case.sample()) == "") == (name in there), name
+
+
+def test_a_result_has_memory_of_its_own_where_torchs_has() -> None:
+    """A namespace is asked as functions are. What comes back as it is because it is stored in another order is no view."""
+    (clone,) = ops("clone", [args(X)], layouts=())
+    assert found(compare(clone, Planted(clone=lambda x: x.view_as(x)))) == {(FAIL, "unchanged", "aliased-input")}
+    (view,) = ops("Tensor.contiguous", [args(X)])
+    assert found(compare(view, Torch())) == set()
+    (stored,) = ops("Tensor.contiguous", [args(normal(2, 3, 4, 5), memory_format=named("channels_last"))])
+    assert found(compare(stored, ChannelsLast())) == set()
 
 
 def test_a_second_derivative_of_zero_may_be_there_or_not() -> None:

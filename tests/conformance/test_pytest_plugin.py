@@ -69,6 +69,17 @@ def test_groups_of_cases_are_tests(run: Any, pytester: pytest.Pytester, tmp_path
     assert evidence(tmp_path / "command") == evidence(tmp_path / "plain")
 
 
+def test_what_the_options_leave_open_stands_in_pyproject(run: Any, pytester: pytest.Pytester) -> None:
+    table = '[tool.conform]\ncases = "few_cases"\nfamily = "few_cases"\n[tool.conform.run]\nops = ["exp", "linear"]\n'
+    pytester.makepyprojecttoml(table)
+    result = run("--conform-candidate", "torch", "--conform-ops", "tanh")
+    result.assert_outcomes(passed=2)
+    pytester.makepyprojecttoml('[tool.conform]\nopps = "exp"\n')
+    result = run("--conform-candidate", "torch")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*unknown key 'opps'; did you mean 'ops'?*"])
+
+
 def test_what_crashes_fails_and_what_is_not_there_is_skipped(run: Any, pytester: pytest.Pytester) -> None:
     """Beside an ordinary test that was asked for; -k chooses, and the report says that not all was run."""
     pytester.makepyfile(numpy_functions="def exp(x):\n    import os\n    os._exit(3)\n")
@@ -83,7 +94,7 @@ def test_what_crashes_fails_and_what_is_not_there_is_skipped(run: Any, pytester:
 @pytest.mark.parametrize(
     ("arguments", "ending", "message"),
     [
-        (["--conform-ops", "nothing"], pytest.ExitCode.INTERRUPTED, "no case matches the --conform options"),
+        (["--conform-ops", "nothing"], pytest.ExitCode.INTERRUPTED, "no case matches --ops nothing"),
         (["--conform-source", "elsewhere"], pytest.ExitCode.USAGE_ERROR, "a --conform option is wrong"),
     ],
 )

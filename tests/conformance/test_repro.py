@@ -1,8 +1,12 @@
 """Scripts that stand for a failure: they run without the harness, are small, and notice when the failure is gone."""
 
+import functools
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +15,12 @@ import numpy
 import pytest
 
 from conformance.candidates import load
-from conformance.case import Case, args, named, ops
-from conformance.cases import FORWARD, normal
+from conformance.case import Case, Slot, args, named, ops
+from conformance.cases import FORWARD, catalogue, normal
 from conformance.repro import reproduce
+from conformance.repro.script import taken
 from conformance.repro.sides import side_of
-from conformance.repro.sources import CannotWrite, arguments, program
+from conformance.repro.sources import CannotWrite, Sources
 
 HERE = Path(__file__).parent
 
@@ -93,30 +98,77 @@ def helper(torch: Any, x: Any) -> Any:
     return torch.exp(x).sum(1)
 
 
-def test_a_program_is_written_out(capsys: Any) -> None:
+def test_a_program_is_written_out() -> None:
     (case,) = ops("sums", [args(normal(3, 4), times=2.0)], program=sums_rows, checks=FORWARD, layouts=())
     with pytest.raises(ValueError, match="adapter of its own"):
         side_of("somewhere:adapter", object(), case.operation)  # type: ignore[arg-type]
-    name, text = program(sums_rows)
-    assert name == "sums_rows" and text.index("def helper") < text.index("def sums_rows")
+    sources = Sources()
+    assert sources.define(sums_rows) == "sums_rows" and sources.define(helper) == "helper", "one definition of each"
+    assert sources.text.index("def helper") < sources.text.index("def sums_rows")
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A factor and what it is for."""
+
+    factor: float
+    of: Callable[[Any], Any]
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    yield
+
+
+def scaled(torch: Any, x: Any, kind: Scaled, *, signs: frozenset[int], places: range) -> Any:
+    with quietly():
+        return kind.of(x) * kind.factor * max(signs) + len(places)
+
+
+def powers(*exponents: int) -> Callable[[Any], Any]:
+    def power(x: Any) -> Any:
+        return sum(base(x) ** n for n in exponents)
+
+    base = lambda x: x + 1
+    return power
+
+
+@pytest.mark.parametrize("function", [powers(1, 2), powers(3), lambda x: x * 2])
+def test_functions_that_functions_made(function: Any) -> None:
+    """Closures, lambdas, decorated functions, objects with functions in them: what is written does the same."""
+    given = (Slot(0), Scaled(0.5, function))
+    options = {"signs": frozenset([1, -1]), "places": range(2, 5)}
+    sources = Sources()
+    name = sources.define(scaled)
+    written = sources.arguments(given, options, str)
+    found: dict[str, Any] = {"x": [3.0]}
+    exec(f"from __future__ import annotations\nfrom typing import Any\n{sources.text}", found)
+    assert eval(f"{name}(None, {written})", found) == scaled(None, 3.0, given[1], **options)
+
+
+def test_every_program_there_is_can_be_written() -> None:
+    """So that every failure has its script."""
+    cases: dict[Any, list[Case]] = {}
+    for case in catalogue().values():
+        cases.setdefault(case.operation.program, []).append(case)
+    del cases[None]
+    for program, its_cases in cases.items():
+        sources = Sources(taken())
+        sources.define(program)
+        for case in its_cases:
+            sample = case.sample()
+            sources.arguments(sample.args, sample.kwargs, str)
 
 
 def test_what_has_no_source_is_refused() -> None:
-    with pytest.raises(CannotWrite, match="made by another function"):
-        program(_closure())
+    with pytest.raises(CannotWrite, match="no plain function"):
+        Sources().define(functools.partial(helper, None))
+    with pytest.raises(CannotWrite, match="two things called helper"):
+        Sources({"helper"}).define(sums_rows)
     with pytest.raises(CannotWrite, match="an argument is a builtins.object"):
-        arguments((object(),), {}, str)
-    assert arguments((named("float32"), 1.5), {"dim": (1,)}, lambda n: f"torch.{n}") == "torch.float32, 1.5, dim=(1,)"
-    assert arguments((float("nan"),), {}, str) == "float('nan')"
-
-
-def _closure() -> Any:
-    inner = 1
-
-    def made(torch: Any, x: Any) -> Any:
-        return x * inner
-
-    return made
+        Sources().arguments((object(),), {}, str)
+    given = (named("float32"), 1.5, float("nan")), {"dim": (1,)}
+    assert Sources().arguments(*given, lambda n: f"torch.{n}") == "torch.float32, 1.5, float('nan'), dim=(1,)"
 
 
 def test_large_arrays_go_beside_the_script(tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:

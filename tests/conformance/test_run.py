@@ -61,7 +61,7 @@ CROOKED = {  # plain functions, each wrong in its own way: check, status, catego
 def test_no_row_is_lost_whatever_a_function_does() -> None:
     chosen = Selection(families=("crooked_cases",))
     cases = select(chosen, ["crooked_cases"])
-    outcome = run("crooked", cases, workers=1, timeout=15, memory=8, extra=["crooked_cases"])
+    outcome = run("crooked", cases, workers=1, timeout=8, memory=8, extra=["crooked_cases"])
     assert outcome.complete and {record.case for record in outcome.records} == {case.id for case in cases}
     for name, (check, status, category, said) in CROOKED.items():
         (case,) = (case for case in cases if case.operation.name == name and "refused" not in case.id)

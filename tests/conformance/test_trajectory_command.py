@@ -1,5 +1,6 @@
 """`conform train`: reports and exit statuses."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,12 @@ from conformance.cli import main
 def test_the_command_writes_a_report(tmp_path: Path, capsys: Any) -> None:
     out = tmp_path / "report"
     options = ["--candidate", "torch", "--steps", "2", "--variants", "mkldnn=off", "--samples", "0", "--out", str(out)]
-    assert main(["train", "lstm", *options]) == 0
-    assert "torch: inside torch's own envelope for 2 steps" in capsys.readouterr().out
+    assert main(["train", "lstm", *options, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "torch: inside torch's own envelope for 2 steps" in printed.err
+    found = json.loads(printed.out)
+    assert found["exit status"] == 0 and found["verdict"] == "inside torch's own envelope for 2 steps"
+    assert [row["step"] for row in found["losses"]] == [1, 2]
     names = {"steps.parquet", "steps.csv", "losses.csv", "summary.md", "environment.json", "trajectory.png"}
     assert {path.name for path in out.iterdir()} == names
     assert "| parameter" in (out / "summary.md").read_text(encoding="utf-8")
@@ -31,7 +36,11 @@ def test_the_command_writes_a_report(tmp_path: Path, capsys: Any) -> None:
         (["lenet6"], 2, "no model is called 'lenet6'; there are mlp,"),
         (["mlp", "--optimizer", "sdg"], 2, "no optimizer is called 'sdg'; there are sgd,"),
         (["mlp", "--scheduler", "stairs"], 2, "no scheduler is called 'stairs'; there are step,"),
-        (["mlp", "--variants", "cuda"], 2, "the variants of torch are mkldnn=off, threads=2, channels-last; got cuda"),
+        (
+            ["mlp", "--variants", "cuda"],
+            2,
+            "the variants of torch on cpu are mkldnn=off, threads=2, channels-last; got cuda",
+        ),
         (["mlp", "--set", "momentum"], 2, "--set takes NAME=VALUE"),
         (["mlp", "--set", "momentum=much"], 2, "no Python number"),
     ],

@@ -91,7 +91,7 @@ function evidence(source, place) {
   const get = (name) => source.by.get(name).text(place);
   const number = (name) => source.by.get(name).values[place];
   const box = element("div", { class: "evidence" });
-  const title = [get("check"), get("tensor"), get("grade"), get("category")].filter(Boolean).join(" · ");
+  const title = [compared(get("check"), get("tensor")), get("grade"), get("category")].filter(Boolean).join(" · ");
   box.append(element("p", { class: "what" }, title));
   box.append(element("p", {}, element("code", {}, ...breakable(get("case")))));
   if (get("message")) box.append(element("p", { class: "message" }, get("message")));
@@ -99,6 +99,12 @@ function evidence(source, place) {
   if (get("index")) box.append(numbers(get, number));
   box.append(...settings.commands.map((text) => command(text.replace(/CASE$/, () => quoted(get("case"))))));
   return box;
+}
+
+/** As the command line says it: `output out`, `gradient of input 0`. */
+function compared(check, tensor) {
+  if (!tensor || !/(gradient|second-order)$/.test(check)) return [check, tensor].filter(Boolean).join(" ");
+  return `${check} of ${/^\d+$/.test(tensor) ? "input " : ""}${tensor}`;
 }
 
 function numbers(get, number) {
@@ -171,6 +177,7 @@ class Table {
       columns: [...(this.packed.opens ? [this.opener()] : []), ...this.shown.map((part) => this.describe(part))],
       order: first < 0 ? [] : [[first + (this.packed.opens ? 1 : 0), descending ? "desc" : "asc"]],
       deferRender: true,
+      orderDescReverse: false, // rows that are alike stay in the order they came in
       autoWidth: false,
       pageLength: length,
       paging: !few,

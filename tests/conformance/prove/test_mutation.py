@@ -229,4 +229,7 @@ def test_the_checked_in_tables_load():
     mutated = {path for path, _ in targets.load().chosen([], root)}
     for folder in ("_ops", "nn/functional", "nn/modules", "optim", "optim/lr_scheduler", "random"):
         files = {path for path in (root / "refnet" / folder).glob("*.py") if path.name != "__init__.py"}
+        files -= set((root / "refnet" / "random").glob("philox*.py"))  # the streams of a GPU, which need one
+        files -= {root / "refnet" / "optim" / "_by_kernel.py"}  # the steps on one
+        files -= {root / "refnet" / "_ops" / "transfer.py"}  # copies to and from one
         assert files <= mutated, f"in no target: {[path.name for path in files - mutated]}"

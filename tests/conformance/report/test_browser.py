@@ -188,12 +188,32 @@ def test_everything_can_be_reached_by_keyboard(browser: Any, small: Path) -> Non
         assert on.page.locator(".evidence").count() == 1
 
 
-def test_large_reports_open_and_filter(browser: Any, large: Path) -> None:
-    with Page(browser, large) as on:
-        table = on.table("records")
-        table.get_by_label("z at least").fill("1000")
-        on.page.wait_for_function(SHOWN, arg=MANY // 100)
+def test_large_reports_open_and_filter_without_lag(browser: Any, large: Path) -> None:
+    """The best of a few times: what the page takes where the machine has nothing else to do."""
+    loads, filters = [], []
+    for _ in range(TRIES):
+        with Page(browser, large) as on:
+            loads.append(on.loading)
+            filters += [on.page.evaluate(FILTERED, sought) for sought in ("op7", "op7 layout", "")]
+            on.table("records").get_by_label("z at least").fill("1000")
+            on.page.wait_for_function(SHOWN, arg=MANY // 100)
+        if min(loads) < LOAD and min(filters) < FILTER:
+            break
+    assert min(loads) < LOAD, f"{MANY} records were there after {loads} ms; expected less than {LOAD}"
+    assert min(filters) < FILTER, f"a filter took {filters} ms; expected less than {FILTER}"
 
 
+TRIES = 5
+LOAD, FILTER = 2000, 100  # milliseconds
+# Milliseconds from a key in the search field of all comparisons to the painted rows, the pause after a key included.
+FILTERED = """(sought) => new Promise((done) => {
+  const host = document.querySelector('[data-table="records"]');
+  const field = host.querySelector("input[type=search]");
+  const began = performance.now();
+  const painted = () => requestAnimationFrame(() => setTimeout(() => done(performance.now() - began)));
+  new MutationObserver((_, seen) => { seen.disconnect(); painted(); }).observe(host.querySelector("tbody"), { childList: true });
+  field.value = sought;
+  field.dispatchEvent(new Event("input"));
+})"""
 # Whether the line under the table of comparisons says that so many are left.
 SHOWN = """(count) => document.querySelector('[data-table="records"]').textContent.replace(/[,.\u202f ]/g, "").includes(`${count}`)"""
