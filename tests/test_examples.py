@@ -39,6 +39,7 @@ EXPECTED: dict[str, tuple[list[str], list[str]]] = {
     "convolution_timing": (["1x1x3x3", r"naive +\d", r"im2col +\d", r"fast +\d", r"torch +\d", "64x16x5x5", r"fast +\d", r"torch +\d"], []),
     "pooling": ([r"maxima:  \[5\.0, 7\.0, 13\.0, 15\.0\]", r"winners: \[5, 7, 13, 15\]", r"means:   \[2\.5, 4\.5, 10\.5, 12\.5\]"], []),
     "plot_activations": ([r"linear: \[\[-1\.0, 2\.5, -4\.0\]\]", "drawn: ReLU.*LeakyReLU.*sigmoid.*tanh"], ["activations.png"]),
+    "planted_bug": (["FAIL nn.functional.layer_norm", "exit status: 1", "eps outside the root"], []),
     "shallow_network": ([r"epoch 0: loss 0\.1365", r"after 100 epochs: loss 0\.0966"], []),
     "lenet5": (["2,000 images", r"dropout 0\.3: test accuracy", "no dropout: test accuracy", "this engine and torch: .* apart"], ["lenet5.png"]),
 }  # fmt: skip

@@ -3,7 +3,7 @@
 The blocks of a page share a folder and the names they define, from top to bottom:
 
 - `python`: executed. With `>>>` it is a doctest; else a `text` block right behind it is what it prints.
-- `python save=NAME`: saved as a file of that name beside the page's other blocks.
+- any with `save=NAME`: saved as a file of that name beside the page's other blocks.
 - `console`: the lines after `$ ` are commands of the shell, each with what it writes to its standard output.
 - any other with `no-run: why` in its info string is left alone; there is no other way to leave one alone.
 
@@ -103,11 +103,14 @@ def run_console(block: Block, page: str, folder: Path, environment: dict[str, st
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """As after `pip install`: the packages, and `conform` among the commands; scales are kept for this test alone."""
+    """As after `pip install`: the packages, `python` and `conform` among the commands; scales are kept for this test alone."""
     folder = tmp_path_factory.mktemp("installed")
     command = folder / "conform"
     command.write_text(f"#!{sys.executable}\n{CONFORM}", encoding="utf-8")
-    command.chmod(0o755)
+    python = folder / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n', encoding="utf-8")
+    for each in (command, python):
+        each.chmod(0o755)
     return os.environ | {
         "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
@@ -137,7 +140,7 @@ def test_blocks_run(page: str, environment: dict[str, str], tmp_path: Path, monk
         printed = None
         if block.language == "console":
             run_console(block, page, tmp_path, environment)
-        elif block.language == "python" and block.options.startswith("save="):
+        elif block.options.startswith("save="):
             (tmp_path / block.options.removeprefix("save=")).write_text(block.body, encoding="utf-8")
         elif block.language == "python" and ">>>" in block.body:
             run_doctest(block, page, names)
