@@ -245,7 +245,6 @@ def rounded_once(rule: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _BLOCK = 1 << 16  # elements: few enough for the cache, and so many that calls cost little beside them
-_BOOL = numpy.dtype(bool)
 _WIDE = (numpy.dtype("float32"), numpy.dtype("float64"))  # computed in as they are
 _CATEGORY_OF_NUMBER = {bool: 0, int: 1, float: 2}
 _CATEGORY_OF_KIND = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2}  # bfloat16 is of kind V
