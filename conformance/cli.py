@@ -110,6 +110,7 @@ def _workers(options: argparse.Namespace) -> Workers:
         options.timeout,
         sources=options.source,
         memory=options.memory,
+        checks=options.check,
     )
 
 

@@ -1,7 +1,7 @@
 """One case: run torch, the oracle and the candidate, and write down every comparison."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -30,7 +30,7 @@ from conformance.judging import judge_tensor
 from conformance.layout import applies, first_row_repeated, memory_format
 from conformance.oracle import Truth, reference_candidate
 from conformance.probing import Key
-from conformance.record import Record
+from conformance.record import Record, is_of
 from conformance.variant import WORDS, described, incomparable, variants
 from conformance.verdict import Verdict
 
@@ -48,22 +48,26 @@ class ReferenceLost(RuntimeError):
     """The reference has done so: there is nothing to hold the candidate against, and it must not be blamed."""
 
 
-def compare(case: Case, candidate: Candidate, truth: Truth | None = None) -> list[Record]:
+def compare(case: Case, candidate: Candidate, truth: Truth | None = None, checks: Sequence[str] = ()) -> list[Record]:
     """Every comparison of the case. A case always leaves at least one record.
 
-    A `truth` of the case that is there already (for another candidate) is used again.
+    A `truth` of the case that is there already (for another candidate) is used again. With `checks`, only comparisons
+    of those are made, and there may be none: the same records as among all of them.
     """
     began = time.perf_counter()
-    records = list(_Comparison(case, candidate, truth or Truth(case, case.sample())).records())
-    records[0].seconds = time.perf_counter() - began
+    compared = _Comparison(case, candidate, truth or Truth(case, case.sample()), checks)
+    records = [found for found in compared.records() if compared.wanted(found.check)]
+    if records:
+        records[0].seconds = time.perf_counter() - began
     return records
 
 
 class _Comparison:
-    def __init__(self, case: Case, candidate: Candidate, truth: Truth) -> None:
+    def __init__(self, case: Case, candidate: Candidate, truth: Truth, checks: Sequence[str] = ()) -> None:
         self.case = case
         self.candidate = candidate
         self.truth = truth
+        self.checks = checks
         self.drew = (False, False)  # whether a GPU's own generator was asked: by the candidate, by the reference
         self.judged: dict[Key, tuple[Array, Record]] = {}  # what the candidate gave, and what was said about it
 
@@ -84,6 +88,10 @@ class _Comparison:
 
     def passed(self, check: str, tensor: str = "", message: str = "") -> Record:
         return self.record(check, tensor, record.PASS, grade="exact", message=message)
+
+    def wanted(self, *checks: str) -> bool:
+        """Whether records of any of these checks were asked for."""
+        return any(is_of(check, self.checks) for check in checks)
 
     # --- the checks ----------------------------------------------------------------------------------------------
 
@@ -134,7 +142,7 @@ class _Comparison:
         if UNCHANGED in self.case.checks:
             found = self.unchanged(base)
             yield found if found.bad else self.unshared(base) or found
-        if REPEAT in self.case.checks:
+        if REPEAT in self.case.checks and self.wanted(REPEAT):
             yield self.repeat(base)
         if LAYOUTS in self.case.checks:
             for layout in self.case.layouts:
@@ -197,12 +205,14 @@ class _Comparison:
 
     def results(self, truth: Truth, run: Attempt, prefix: str, order: int, strides: Strides) -> Iterator[Record]:
         """Outputs, then gradients, then second order: as many as were asked for. `prefix` is the layout's name."""
-        yield from self.outputs(truth, run, prefix or OUTPUT, strides)
+        if self.wanted(prefix or OUTPUT):
+            yield from self.outputs(truth, run, prefix or OUTPUT, strides)
         if OUTPUT in run.result.raised or not any(array is not None for array in truth.cotangents):
             return
         for check, level in ((GRADIENT, 1), (SECOND, 2)):
-            if level <= order:
-                yield from self.derivatives(truth, run, check, f"{prefix} {check}".strip())
+            shown = f"{prefix} {check}".strip()
+            if level <= order and self.wanted(shown):
+                yield from self.derivatives(truth, run, check, shown)
 
     def outputs(self, truth: Truth, run: Attempt, check: str, strides: Strides) -> Iterator[Record]:
         raised = run.result.raised.get(OUTPUT)
@@ -332,6 +342,9 @@ class _Comparison:
 
     def other_strides(self, layout: str) -> Iterator[Record]:
         """The same sample from other memory; an expanded one has numbers of its own, and so a truth of its own."""
+        shown = f"layout {layout}"
+        if not self.wanted(shown, f"{shown} {GRADIENT}", f"{shown} {UNCHANGED}"):
+            return
         truth = self.truth
         if layout == EXPANDED:
             truth = self.expanded or truth
@@ -347,14 +360,14 @@ class _Comparison:
             if raised.lost:
                 raise ReferenceLost(f"{self.reference} loses its GPU in the layout {layout}: {_line(raised.message)}")
             message = f"torch has no {check} in this layout: {raised.kind}: {_line(raised.message)}"
-            yield self.record(f"layout {layout}", "", record.UNSUPPORTED, message=message)
+            yield self.record(shown, "", record.UNSUPPORTED, message=message)
             if check == OUTPUT:
                 return
         strides = {value.name: value.strides for value in torch.outputs}
         run = Attempt(self.candidate, truth, layout, order)
-        yield from self.results(truth, run, f"layout {layout}", 0 if refused is not None else order, strides)
+        yield from self.results(truth, run, shown, 0 if refused is not None else order, strides)
         if OUTPUT not in run.result.raised and UNCHANGED in self.case.checks and layout != EXPANDED:
-            yield replace(self.unchanged(run), check=f"layout {layout} {UNCHANGED}")
+            yield replace(self.unchanged(run), check=f"{shown} {UNCHANGED}")
 
     @cached_property
     def expanded(self) -> Truth | None:

@@ -67,13 +67,14 @@ class Workers:
         *,
         sources: Sequence[str] = ("own",),
         memory: float | None = None,
+        checks: Sequence[str] = (),
     ) -> None:
         """`count` None means one worker a processor, or fewer where they share a GPU; `timeout` is in seconds a case,
-        `memory` in GiB a worker.
+        `memory` in GiB a worker. With `checks`, nothing else is compared.
         """
         held = held or Against()
         self.count, self.timeout = count or gpus.workers(held.device, os.cpu_count() or 1), timeout
-        self.arguments = (candidate, held, tuple(extra), tuple(sources), memory)
+        self.arguments = (candidate, held, tuple(extra), tuple(sources), memory, tuple(checks))
         self.workers: list[_Worker] = []
 
     def __enter__(self) -> Self:

@@ -160,6 +160,7 @@ class Conformance:
             options.timeout,
             sources=options.source,
             memory=options.memory,
+            checks=options.check,
         )
 
     @cached_property

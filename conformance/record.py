@@ -1,7 +1,7 @@
 """What is written down: one record per compared tensor, one column per field."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -47,6 +47,11 @@ class Record:
     def bad(self) -> bool:
         """Whether the run fails because of it."""
         return self.status in BAD
+
+
+def is_of(check: str, checks: Sequence[str]) -> bool:
+    """Whether a record's check is one of the chosen (none: all), such as the gradient in a layout; "run" always is."""
+    return not checks or check == "run" or any(part in check for part in checks)
 
 
 COLUMNS = tuple(field.name for field in fields(Record))

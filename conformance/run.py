@@ -16,7 +16,7 @@ from conformance.gpus import CPU
 from conformance.identity import identity
 from conformance.isolate import Workers
 from conformance.journal import Journal
-from conformance.record import UNSUPPORTED, Record
+from conformance.record import UNSUPPORTED, Record, is_of
 
 DEFAULT_TIMEOUT = 60.0  # seconds a case may take
 
@@ -141,7 +141,9 @@ def run(
     """
     began = time.monotonic()
     chosen = selection or Selection()
-    pool = pool or Workers(workers, candidate, held, extra, timeout, sources=sources, memory=memory)
+    pool = pool or Workers(
+        workers, candidate, held, extra, timeout, sources=sources, memory=memory, checks=chosen.checks
+    )
     outcome = Outcome(candidate, cases, workers=pool.count, extra=tuple(extra), sources=tuple(sources))
     outcome.shard, outcome.checks = chosen.shard, chosen.checks
     outcome.identity = journal.header.identity if journal else who(candidate, extra, held)
@@ -184,4 +186,4 @@ def settled(outcome: Outcome, by_case: dict[str, list[Record]]) -> list[Record]:
 
 def kept(records: Iterable[Record], checks: Sequence[str]) -> list[Record]:
     """The records of the chosen checks, and those of whole cases."""
-    return [r for r in records if not checks or r.check == "run" or any(check in r.check for check in checks)]
+    return [record for record in records if is_of(record.check, checks)]

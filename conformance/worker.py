@@ -46,6 +46,7 @@ def work(
     extra: tuple[str, ...],
     sources: tuple[str, ...],
     memory: float | None,
+    checks: tuple[str, ...] = (),
 ) -> None:
     """A worker's life: load the candidate, then compare case after case until told to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
@@ -71,7 +72,7 @@ def work(
     pipe.send(None)  # ready
     try:
         while (name := pipe.recv()) is not None:
-            answer = answer_on(cases[name], sides[0])
+            answer = answer_on(cases[name], sides[0], checks)
             last = not _usable(sides)
             pipe.send(Last(answer) if last else answer)
             if last:
@@ -110,12 +111,12 @@ def _usable(sides: Sequence[Any]) -> bool:
     return True
 
 
-def answer_on(case: Case, candidate: Candidate) -> Answer:
-    """The records of a case, whatever happens in it short of the end of the process."""
+def answer_on(case: Case, candidate: Candidate, checks: Sequence[str] = ()) -> Answer:
+    """The records of a case, or of these checks of it, whatever happens in it short of the end of the process."""
     from conformance.comparison import GpuLost, ReferenceLost, compare
 
     try:
-        return [_out_of_memory(record) for record in compare(case, candidate)]
+        return [_out_of_memory(record) for record in compare(case, candidate, checks=checks)]
     except MemoryError as error:
         return OOM, "exception", f"MemoryError: {error}"
     except ReferenceLost as error:

@@ -13,42 +13,18 @@ from typing import Any
 
 import pandas
 import pytest
+from in_process import InProcess
 
 from conformance import journal, known, usage
-from conformance.candidates import load
 from conformance.case import Case
 from conformance.cases import catalogue
 from conformance.cli import CLOSED, describe, main
-from conformance.comparison import compare
 from conformance.printing import by_operation, of_table
 from conformance.record import FAIL, Record
 from conformance.report import about, read, records
 
 HERE = Path(__file__).parent
 FEW = ["--cases", "few_cases", "--family", "few_cases", "--ops", "tanh,exp,square,erf,expm1", "--dtype", "float32"]
-
-
-class InProcess:
-    """Stands for the pool of workers where processes are not what is tested."""
-
-    ran: list[str] = []  # noqa: RUF012
-
-    count = 1
-
-    def __init__(self, count: int | None, candidate: str, *_: Any, **__: Any) -> None:
-        self.candidate = load(candidate)
-        self.ran.clear()
-
-    def __enter__(self) -> "InProcess":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        pass
-
-    def run(self, cases: Sequence[Case]) -> Iterator[tuple[Case, list[Record]]]:
-        for case in reversed(cases):
-            self.ran.append(case.id)
-            yield case, compare(case, self.candidate)
 
 
 @pytest.fixture

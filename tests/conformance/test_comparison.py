@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,7 +43,7 @@ from conformance.cases import (
     tied,
 )
 from conformance.comparison import compare
-from conformance.record import FAIL, OOM, PASS, UNSUPPORTED, Record
+from conformance.record import FAIL, OOM, PASS, UNSUPPORTED, Record, is_of
 
 X = normal(17)
 IMAGES = normal(2, 3, 4, 5)
@@ -94,6 +95,17 @@ def test_faults_are_caught(
     assert found(compare(case, Torch())) == set()
     records = compare(case, Planted(**{name.replace(".", "__"): fault}))
     assert (FAIL, check, category) in found(records)
+
+
+@pytest.mark.parametrize("fault", [torch.tanh, scaled_gradient, half_inside, overwrites_gaps, ignores_strides])
+def test_chosen_checks_give_the_same_records_as_all(fault: Callable[..., Any]) -> None:
+    (case,) = ops("tanh", [args(X)])
+    candidate = Planted(tanh=fault)
+    every = compare(case, candidate)
+    for checks in (("output",), ("gradient", "repeat"), ("layout",), ("second-order",), ("unchanged",), ("error",)):
+        chosen = compare(case, candidate, checks=checks)
+        wanted = [record for record in every if is_of(record.check, checks)]
+        assert [repr(replace(r, seconds=0)) for r in chosen] == [repr(replace(r, seconds=0)) for r in wanted], checks
 
 
 @pytest.mark.parametrize(

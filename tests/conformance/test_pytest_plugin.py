@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import InProcess
 
+from conformance.cli import main
 from conformance.record import FAIL
 from conformance.report import about
 
@@ -30,16 +32,28 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Any:
     return lambda *arguments: pytester.runpytest_subprocess(*load, "-p", "no:cacheprovider", *map(str, arguments))
 
 
-def evidence(report: Path) -> list[dict[str, str]]:
-    """The records of a report, without the time they took.
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of `conform run` with the options of `WRONG`.
 
-    Not as a DataFrame: pytester unloads what a test imports, and pandas cannot be loaded twice.
+    It is made here, before pytester takes note of the modules there are: it unloads all others, and torch and pandas cannot
+    be loaded twice.
     """
+    out = tmp_path_factory.mktemp("command") / "report"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("conformance.cli.Workers", InProcess)
+        options = [option.replace("--conform-", "--") for option in WRONG]
+        assert main(["run", *options, "--out", str(out)]) == 1
+    return out
+
+
+def evidence(report: Path) -> list[dict[str, str]]:
+    """The records of a report, without the time they took."""
     with (report / "records.csv").open(encoding="utf-8", newline="") as file:
         return [row | {"seconds": ""} for row in csv.DictReader(file)]
 
 
-def test_groups_of_cases_are_tests(run: Any, pytester: pytest.Pytester, tmp_path: Path) -> None:
+def test_groups_of_cases_are_tests(run: Any, command: Path, tmp_path: Path) -> None:
     """One a family, operation and dtype; a failing one shows its records; the report is that of `conform run`."""
     result = run(*WRONG, "-v", "--conform-out", tmp_path / "plain")
     assert result.ret == 1
@@ -62,11 +76,7 @@ def test_groups_of_cases_are_tests(run: Any, pytester: pytest.Pytester, tmp_path
     spread.assert_outcomes(passed=3, failed=1)
     assert evidence(tmp_path / "spread") == evidence(tmp_path / "plain")
     assert about(tmp_path / "spread")["complete"] is True and about(tmp_path / "spread")["workers"] == 2
-
-    options = [option.replace("--conform-", "--") for option in WRONG]
-    command = pytester.run(sys.executable, "-m", "conformance", "run", *options, "--out", tmp_path / "command")
-    assert command.ret == 1
-    assert evidence(tmp_path / "command") == evidence(tmp_path / "plain")
+    assert evidence(command) == evidence(tmp_path / "plain")
 
 
 def test_what_the_options_leave_open_stands_in_pyproject(run: Any, pytester: pytest.Pytester) -> None:
@@ -82,12 +92,15 @@ def test_what_the_options_leave_open_stands_in_pyproject(run: Any, pytester: pyt
 
 def test_what_crashes_fails_and_what_is_not_there_is_skipped(run: Any, pytester: pytest.Pytester) -> None:
     """Beside an ordinary test that was asked for; -k chooses, and the report says that not all was run."""
-    pytester.makepyfile(numpy_functions="def exp(x):\n    import os\n    os._exit(3)\n")
+    pytester.makepyfile(numpy_functions="def sinh(x):\n    import os\n    os._exit(3)\n")
     pytester.makeini("[pytest]\npythonpath = .\n")
-    chosen = ["-k", "ordinary or exp or linear", "-rs", "--conform-out", pytester.path / "report"]
-    result = run("test_ordinary.py", "--conform-candidate", "numpy_functions", *FEW, *chosen)
+    chosen = ["-k", "ordinary or sinh or linear", "-rs", "--conform-out", pytester.path / "report"]
+    given = [*FEW, "--conform-ops", "tanh,sinh,linear"]
+    result = run("test_ordinary.py", "--conform-candidate", "numpy_functions", *given, *chosen)
     result.assert_outcomes(passed=1, failed=1, skipped=1, deselected=2)
-    result.stdout.fnmatch_lines(["CRASH exp([[]17[]]) float32 few", "*the worker died: exit code 3", "SKIPPED*linear*"])
+    result.stdout.fnmatch_lines(
+        ["CRASH sinh([[]17[]]) float32 few", "*the worker died: exit code 3", "SKIPPED*linear*"]
+    )
     assert about(pytester.path / "report")["complete"] is False
 
 

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from in_process import InProcess
 
 from conformance.cli import main
 from conformance.record import PASS, Record, to_frame
 from conformance.report import figures, html, tables
 
 Maker = Callable[..., Path]
+FEW = ["--candidate", "torch", "--cases", "few_cases", "--family", "few_cases", "--ops", "tanh"]
 
 
 def words(text: str) -> str:
@@ -110,8 +112,8 @@ def test_a_run_without_the_library_has_no_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(html, "LIBRARY", "itables-that-is-not-there")
-    given = ["--candidate", "torch", "--cases", "few_cases", "--family", "few_cases", "--ops", "tanh", "--workers", "1"]
-    assert main(["run", *given, "--out", str(tmp_path)]) == 0
+    monkeypatch.setattr("conformance.cli.Workers", InProcess)
+    assert main(["run", *FEW, "--out", str(tmp_path)]) == 0
     said = capsys.readouterr()
     assert "no report.html: " in said.err
     assert said.out.endswith(f"report: {tmp_path / 'summary.md'}\n")
@@ -119,9 +121,11 @@ def test_a_run_without_the_library_has_no_page(
     assert "itables-that-is-not-there" in capsys.readouterr().err
 
 
-def test_a_run_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    given = ["--candidate", "torch", "--cases", "few_cases", "--family", "few_cases", "--ops", "tanh", "--workers", "1"]
-    assert main(["run", *given, "--out", str(tmp_path)]) == 0
+def test_a_run_writes_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("conformance.cli.Workers", InProcess)
+    assert main(["run", *FEW, "--out", str(tmp_path)]) == 0
     assert f"report: {tmp_path / 'report.html'}, {tmp_path / 'summary.md'}" in capsys.readouterr().out
     assert "conforms" in words((tmp_path / "report.html").read_text())
 
