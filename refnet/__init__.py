@@ -395,6 +395,7 @@ from refnet.autograd.grad_mode import enable_grad as enable_grad
 from refnet.autograd.grad_mode import inference_mode as inference_mode
 from refnet.autograd.grad_mode import no_grad as no_grad
 from refnet.autograd.grad_mode import set_grad_enabled as set_grad_enabled
+from refnet.captured import captured_step as captured_step
 from refnet.creation import arange as arange
 from refnet.creation import as_tensor as as_tensor
 from refnet.creation import asarray as asarray

@@ -170,6 +170,8 @@ def strided(array: Array, shape: tuple[int, ...], strides: tuple[int, ...], offs
     if not isinstance(array, numpy.ndarray):  # cupy
         cupy = importlib.import_module("cupy")
         return cupy.ndarray(shape, array.dtype, array.data + offset, strides)
+    if type(array) is not numpy.ndarray:  # recorded, see `_recording`: what it makes is, too
+        return strided(array.view(numpy.ndarray), shape, strides, offset).view(type(array))
     if array.flags.writeable and array.dtype.kind != "V":
         if array.flags.c_contiguous:
             return numpy.ndarray(shape, array.dtype, array, offset, strides)
@@ -190,6 +192,8 @@ def storage(array: Array) -> Array:
     A view that `strided` made of a cupy array does not know its base. Its block of memory stands for it: that may be
     larger than what was asked for, because cupy's pool rounds up to 512 bytes.
     """
+    if isinstance(array, numpy.ndarray) and type(array) is not numpy.ndarray:
+        array = array.view(numpy.ndarray)
     owner = array
     while (below := _below(owner)) is not None and below.dtype == array.dtype:
         owner = below

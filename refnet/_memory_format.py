@@ -57,6 +57,6 @@ def lies_channels_last(array: Any) -> bool:
 
 def suggested(x: Any) -> memory_format:
     """The format that torch gives results computed from the tensor x."""
-    if lies_channels_last(x._array):
+    if x._batch_last is None and lies_channels_last(x._array):
         return channels_last if x.ndim == 4 else channels_last_3d
     return contiguous_format

@@ -1,4 +1,4 @@
-"""The tape: primitives, the graph they record, and the backward sweep. Imports nothing from refnet.
+"""The tape: primitives, the graph they record, and the backward sweep. Of refnet it knows how arrays may lie, no more.
 
 A `Primitive` is a forward kernel on bare arrays and one gradient rule per input. Calling it on tensors that require
 gradients leaves a `Node`: edges to the nodes that made the inputs, and what the rules asked to keep. Every tensor
@@ -19,9 +19,11 @@ import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
+
+from refnet._batch_last import images, into_rows, lies_batch_last, row_major, rows
 
 # --- modes, per thread --------------------------------------------------------------------------------------------
 
@@ -72,10 +74,14 @@ def array_forms() -> Iterator[None]:
 # --- tensors as the tape sees them --------------------------------------------------------------------------------
 
 
+_laying_out = threading.RLock()  # whoever asks for `_array` gets the same memory
+
+
 class TensorBase:
     """What the tape needs of a tensor. `Tensor` subclasses it and registers itself with `tensor_class`."""
 
     _array: Any  # numpy or cupy; its shape and strides are the tensor's
+    _batch_last: Any = None  # instead of `_array`: the same in a layout that nobody is to see (`_batch_last.py`)
     device: Any
     _requires_grad = False
     _node: "Node | None" = None  # the call that made it; None for a leaf
@@ -90,9 +96,33 @@ class TensorBase:
     _after_accumulate: "list[Hook] | None" = None
     _made_for: "TensorBase | None" = None  # of a gradient that nobody else has: the leaf that it goes to
 
+    if not TYPE_CHECKING:  # a type checker is to know which attributes there are
+
+        def __getattr__(self, name: str) -> Any:
+            """`_array` of a tensor that holds its elements in the private layout: a copy, which it holds from now on."""
+            if name == "_array":
+                with _laying_out:
+                    private = self._batch_last
+                    if private is not None:
+                        self._array = row_major(private)
+                        self._batch_last = None
+                        node = self._node
+                        kept = node.saved if node is not None and node.batch_last else None  # a Primitive's: a dict
+                        if kept is not None and kept.get("out") is private:
+                            kept["out"] = self._array  # what is written there, `data` for one, is to be seen
+                if "_array" in self.__dict__:  # made just now, here or by another thread
+                    return self._array
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @property
+    def _held(self) -> Any:
+        """The elements in whatever layout they are held: for shape and dtype, and for who knows the private layout."""
+        private = self._batch_last
+        return self._array if private is None else private
+
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._array.shape  # type: ignore[no-any-return]
+        return self._held.shape  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> Any:
@@ -112,6 +142,19 @@ def wrap(array: Any, device: Any) -> Any:
     """A leaf tensor over `array`, without a copy."""
     tensor: Any = object.__new__(_tensor_class)
     tensor._array = array
+    tensor.device = device
+    tensor._version_cell = [0]
+    if mode.inference:
+        tensor._inference = True
+    return tensor
+
+
+def wrap_held(array: Any, device: Any) -> Any:
+    """A leaf tensor over the result of an operation that knows the private layout, in which the array may lie."""
+    if not lies_batch_last(array):
+        return wrap(array, device)
+    tensor: Any = object.__new__(_tensor_class)
+    tensor._batch_last = array
     tensor.device = device
     tensor._version_cell = [0]
     if mode.inference:
@@ -152,6 +195,7 @@ class Node:
     """
 
     outputs = 1
+    batch_last = False  # whether the call took the private layout
     hooks: list[Hook] | None = None
     posthooks: list[Callable[..., Any]] | None = None
     prehooks: list[Callable[..., Any]] | None = None
@@ -258,19 +302,19 @@ def record(op: Any, edges: tuple[Any, ...], saved: Any, outputs: Any) -> Node:
 def attach(node: Node, outputs: Any) -> None:
     """Make `node` the history of the call's result. Each of several outputs (None: no gradient) gets a node of its own."""
     if not isinstance(outputs, tuple):
-        array = outputs._array
+        array = outputs._held
         node.shape, node.kind, node.device = array.shape, array.dtype, outputs.device
         outputs._node, outputs._requires_grad = node, True
         return
     node.outputs = len(outputs)
     for position, out in enumerate(outputs):
-        if out is not None and out._array.dtype.kind in _FLOATING:
+        if out is not None and out._held.dtype.kind in _FLOATING:
             attach(Node(_output, (node,), position), out)
 
 
 def rewrap(array: Any, node: Node, position: int | None = None) -> Any:
     """A saved output of `node` as the tensor it was, given its position if there are several."""
-    tensor = wrap(array, node.device)
+    tensor = wrap_held(array, node.device) if node.batch_last else wrap(array, node.device)
     if position is None:
         tensor._node, tensor._requires_grad = node, True
     elif array.dtype.kind in _FLOATING:
@@ -301,6 +345,9 @@ class Primitive:
     A kernel that returns a tuple has several outputs; its rules get a tuple `g`, None where no gradient came.
     """
 
+    turns_images = False  # whether images (N, C, H, W) may be given as (H, C, W, N): what is computed is the same,
+    per_channel = 0  # beside other operands of at most so many dimensions: 1 where they are (C,)
+
     def __init__(self, forward: Callable[..., Any]) -> None:
         self.forward = forward
         self.__name__ = forward.__name__
@@ -317,6 +364,8 @@ class Primitive:
         self.joint: tuple[Callable[..., Any], tuple[str, ...]] | None = None
         self.gpu: Callable[..., Any] | None = None
         self.gpu_joint: tuple[Callable[..., Any], tuple[str, ...]] | None = None
+        self.kernel_batch_last: Callable[..., Any] | None = None
+        self.joint_batch_last: tuple[Callable[..., Any], tuple[str, ...]] | None = None
         self._plans: dict[tuple[bool, ...], tuple[tuple[int, ...], tuple[int, ...], bool]] = {}
 
     def vjp(self, **rules: Callable[..., Any]) -> None:
@@ -362,6 +411,21 @@ class Primitive:
         self.variants.setdefault("array", functools.partial(self.forward))
         return kernel
 
+    def batch_last(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
+        """Give the forward once more, for images that lie batch last (`_batch_last.py`), or that should from here on.
+
+        It gets the operands in whatever layout they are held, and returns NotImplemented where it is not the better way.
+        ``using("row_major")`` never asks it.
+        """
+        self.kernel_batch_last = kernel
+        self.variants["row_major"] = functools.partial(self.forward)
+        return kernel
+
+    def directly_batch_last(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
+        """As `directly`, for a call whose forward was by the kernel of `batch_last`."""
+        self.joint_batch_last = kernel, self._needs_of(kernel)[1:]
+        return kernel
+
     def _takes_kernels(self) -> bool:
         """Whether arrays that are not numpy's go to the kernels for a GPU: unless another variant was chosen."""
         return mode.kernels and mode.variants.get(self, self.forward) is self.forward
@@ -398,15 +462,54 @@ class Primitive:
 
     def __call__(self, *inputs: Any, **params: Any) -> Any:
         device = self.device_of(inputs)
-        result = self.run(device.xp, inputs, params)
         out: Any
-        if isinstance(result, tuple):
-            out = tuple([None if array is None else wrap(array, device) for array in result])
+        batch_last = False
+        if (self.turns_images and getattr(inputs[0], "_batch_last", None) is not None) or self.kernel_batch_last:
+            result = self._run_batch_last(device.xp, inputs, params)
+            batch_last = result is not NotImplemented
+        if batch_last:
+            out = wrap_held(result, device)
         else:
-            out = wrap(result, device)
+            result = self.run(device.xp, inputs, params)
+            if isinstance(result, tuple):
+                out = tuple([None if array is None else wrap(array, device) for array in result])
+            else:
+                out = wrap(result, device)
         if mode.grad:
-            self._record(inputs, params, out)
+            node = self._record(inputs, params, out)
+            if batch_last and node is not None:
+                node.batch_last = True
         return out
+
+    def _run_batch_last(self, xp: Any, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """The forward in the private layout; NotImplemented where it is not to be."""
+        if xp is not numpy or mode.variants.get(self, self.forward) is not self.forward:
+            return NotImplemented
+        if self.kernel_batch_last is not None:
+            return mode.quiet.run(self.kernel_batch_last, xp, *map(_held_of, inputs), **params)
+        first = inputs[0]._batch_last
+        if first is None or first.dtype.kind != "f" or first.itemsize < 4:
+            return NotImplemented
+        if any(isinstance(value, numpy.ndarray) and value.ndim == 4 for value in params.values()):
+            return NotImplemented  # they are not turned
+        turned = []
+        for x in inputs:
+            array = x
+            if isinstance(x, TensorBase):
+                array = x._batch_last
+                if array is not None and array.shape == first.shape:
+                    array = rows(array)
+                else:
+                    array = x._array
+                    if array.ndim > self.per_channel:
+                        return NotImplemented
+                if array.dtype is not first.dtype:
+                    return NotImplemented
+            elif x is not None:
+                return NotImplemented
+            turned.append(array)
+        result = mode.quiet.run(self.forward, xp, *turned, **params)
+        return images(result)
 
     def run(self, xp: Any, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Compute the forward: from tensors (and numbers) to bare arrays."""
@@ -441,18 +544,19 @@ class Primitive:
     def _settle_devices(self, inputs: tuple[Any, ...]) -> Any:
         raise different_devices(self.__name__, [x.device for x in inputs if isinstance(x, TensorBase)])
 
-    def _record(self, inputs: tuple[Any, ...], params: dict[str, Any], out: Any) -> None:
+    def _record(self, inputs: tuple[Any, ...], params: dict[str, Any], out: Any) -> Node | None:
+        """The node of the call, hung on its result; None where no gradient is wanted."""
         if len(inputs) == 1 and not inputs[0]._requires_grad and inputs[0]._base is None:  # the one input is a tensor
-            return
+            return None
         edges: list[Any] = []
         for position, x in enumerate(inputs):
             concerned = isinstance(x, TensorBase) and (x._requires_grad or x._base is not None)
             edges.append(edge_of(x) if concerned and position in self.rules else None)
         if edges.count(None) == len(edges):
-            return
+            return None
         several = isinstance(out, tuple)
-        if (out[0] if several else out)._array.dtype.kind not in _FLOATING:
-            return
+        if (out[0] if several else out)._held.dtype.kind not in _FLOATING:
+            return None
         missing = len(self.inputs) - len(inputs)
         if missing:  # optional ones left out
             inputs += (None,) * missing
@@ -476,13 +580,14 @@ class Primitive:
                     )
                 versions.append((x._version_cell, x._version_cell[0], name))
         for position in saved_shapes:
-            saved[self.inputs[position] + "_shape"] = inputs[position]._array.shape
+            saved[self.inputs[position] + "_shape"] = inputs[position]._held.shape
         if saves_out:  # the arrays, not the tensors: a node that held its own output would be a cycle
             outputs = out if several else (out,)
-            saved["out"] = tuple([x._array for x in outputs]) if several else out._array
+            saved["out"] = tuple([x._array for x in outputs]) if several else out._held
             node.device = outputs[0].device
             for x in outputs:
                 versions.append((x._version_cell, x._version_cell[0], "out"))
+        return node
 
     def _plan(self, wanted: tuple[bool, ...]) -> tuple[tuple[int, ...], tuple[int, ...], bool]:
         """What to save when the inputs marked in `wanted` need a gradient: inputs, shapes, the result."""
@@ -519,7 +624,13 @@ class Primitive:
         """The gradients by the kernels on bare arrays; None where an input that needs a gradient has none."""
         if isinstance(g, tuple):
             return None
-        array, device = g._array, g.device
+        if node.batch_last and self.joint_batch_last is not None:
+            kernel, needs = self.joint_batch_last
+            wanted = tuple([edge is not None for edge in edges])
+            found = mode.quiet.run(kernel, g.device.xp, g._held, wanted, *[_held_of(node.saved.get(n)) for n in needs])
+            return [wrap_held(x, g.device) if want else None for x, want in zip(found, wanted, strict=False)]
+        turned, device = node.batch_last, g.device
+        array, read, give = (into_rows(g._held), _turned, _turned_back) if turned else (g._array, _bare, wrap)
         if array.dtype.kind != "f" or array.itemsize < 4:
             return None  # half types round after every operation
         xp, saved = device.xp, node.saved
@@ -536,8 +647,8 @@ class Primitive:
         if self.joint is not None:
             kernel, needs = self.joint
             wanted = tuple([edge is not None for edge in edges])
-            found = mode.quiet.run(kernel, xp, array, wanted, *[_bare(saved.get(n)) for n in needs])
-            return [wrap(x, device) if want else None for x, want in zip(found, wanted, strict=False)]
+            found = mode.quiet.run(kernel, xp, array, wanted, *[read(saved.get(n)) for n in needs])
+            return [give(x, device) if want else None for x, want in zip(found, wanted, strict=False)]
         if not self.kernels:
             return None
         gradients: list[Any] = []
@@ -548,9 +659,24 @@ class Primitive:
             if position not in self.kernels:
                 return None
             kernel, needs = self.kernels[position]
-            share = mode.quiet.run(kernel, xp, array, *[_bare(saved[n]) for n in needs])
-            gradients.append(wrap(share if isinstance(share, xp.ndarray) else xp.asarray(share), device))
+            share = mode.quiet.run(kernel, xp, array, *[read(saved[n]) for n in needs])
+            gradients.append(give(share if isinstance(share, xp.ndarray) else xp.asarray(share), device))
         return gradients
+
+
+def _held_of(value: Any) -> Any:
+    return value._held if isinstance(value, TensorBase) else value
+
+
+def _turned(value: Any) -> Any:
+    """What was saved, images as rows."""
+    value = _held_of(value)
+    return into_rows(value) if isinstance(value, numpy.ndarray) and value.ndim == 4 else value
+
+
+def _turned_back(found: Any, device: Any) -> Any:
+    """The gradient that was found, images in the private layout."""
+    return wrap_held(images(found) if found.ndim == 4 else found, device)
 
 
 def _bare(value: Any) -> Any:
@@ -719,7 +845,7 @@ def _deposit(pending: dict[Node, Any], heap: list[tuple[int, Node]], output: Nod
 
 def _fit(g: Any, edge: Any, node: Node) -> Any:
     """Undo broadcasting and dtype promotion, once, here, for every rule."""
-    array = g._array
+    array = g._held
     shape, kind = (edge.shape, edge.kind) if isinstance(edge, Node) else (edge._array.shape, edge._array.dtype)
     if array.shape != shape:
         if not _broadcasts(shape, array.shape):

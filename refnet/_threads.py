@@ -18,8 +18,9 @@ from typing import Any
 import numpy
 
 from refnet._check import check
+from refnet._recording.active import active
 
-Work = Callable[[int], None]
+Work = Callable[[int], object]
 
 
 def _cores() -> int:
@@ -125,6 +126,9 @@ def share(work: Work, count: int, *, worth: int = 2, product: bool = False) -> N
     single `product`, for which BLAS would use threads of its own, but without those: they spin for a while after each
     call. An exception of one part is raised once all have stopped.
     """
+    if active.recorder is not None:
+        active.recorder.share(work, count, worth, product)
+        return
     if (count < worth and not product) or _team.size < 2 or not _team.free.acquire(blocking=False):
         for number in range(count):
             work(number)
@@ -140,6 +144,18 @@ def share(work: Work, count: int, *, worth: int = 2, product: bool = False) -> N
                 library.set_num_threads(threads)
     finally:
         _team.free.release()
+
+
+def share_slices(work: Callable[[slice], object], count: int, at_once: int) -> None:
+    """Call ``work(some)`` with slices of range(count), of about `at_once` each, by several threads, as `share` does.
+
+    There is one slice or an even number of them, alike in length, so that two threads end together.
+    """
+    parts = -(-count // max(1, at_once))
+    parts += parts % 2 if parts > 1 else 0
+    step = -(-count // max(1, parts))
+    slices = [slice(start, min(start + step, count)) for start in range(0, count, max(1, step))]
+    share(lambda part: work(slices[part]), len(slices))
 
 
 @cache

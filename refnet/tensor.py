@@ -187,17 +187,20 @@ class Tensor(TensorBase):
     @property
     def dtype(self) -> _dtype.dtype:
         """The element type."""
-        return _dtype.from_numpy(self._array.dtype)
+        private = self._batch_last  # `_held`, in line: these three are asked for all the time
+        return _dtype.from_numpy((self._array if private is None else private).dtype)
 
     @property
     def shape(self) -> Size:
         """The size of each dimension."""
-        return Size(self._array.shape)
+        private = self._batch_last
+        return Size((self._array if private is None else private).shape)
 
     @property
     def ndim(self) -> int:
         """The number of dimensions."""
-        return int(self._array.ndim)
+        private = self._batch_last
+        return (self._array if private is None else private).ndim  # type: ignore[no-any-return]
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one dimension."""
@@ -208,11 +211,11 @@ class Tensor(TensorBase):
 
     def dim(self) -> int:
         """The number of dimensions."""
-        return int(self._array.ndim)
+        return int(self._held.ndim)
 
     def numel(self) -> int:
         """The number of elements."""
-        return int(self._array.size)
+        return int(self._held.size)
 
     nelement = numel
     ndimension = dim
@@ -220,7 +223,7 @@ class Tensor(TensorBase):
     @property
     def itemsize(self) -> int:
         """Bytes per element."""
-        return int(self._array.itemsize)
+        return int(self._held.itemsize)
 
     def element_size(self) -> int:
         """Bytes per element."""
@@ -253,7 +256,7 @@ class Tensor(TensorBase):
     def is_contiguous(self, memory_format: memory_format = contiguous_format) -> bool:
         """Whether the elements lie in memory densely in the order of `memory_format`."""
         if memory_format is contiguous_format:
-            return bool(self._array.flags.c_contiguous)
+            return self._batch_last is not None or bool(self._array.flags.c_contiguous)
         ndim = NDIM.get(memory_format)
         check(ndim is not None, lambda: f"unsupported memory format: {memory_format}")
         return self.ndim == ndim and bool(self.device.xp.moveaxis(self._array, 1, -1).flags.c_contiguous)
@@ -441,7 +444,7 @@ class Tensor(TensorBase):
             lambda: f"data must be a Tensor, not {type(value).__name__}",
             TypeError,
         )
-        self._array, self.device = value._array, value.device
+        self._array, self._batch_last, self.device = value._array, None, value.device
 
     # --- to other forms -------------------------------------------------------------------------------------------
 
@@ -694,7 +697,7 @@ class Tensor(TensorBase):
 
     def __len__(self) -> Any:
         check(self.ndim > 0, lambda: "len() of a 0-d tensor", TypeError)
-        return self._array.shape[0]
+        return self._held.shape[0]
 
     def __iter__(self) -> Iterator[Any]:
         check(self.ndim > 0, lambda: "iteration over a 0-d tensor", TypeError)

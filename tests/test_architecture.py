@@ -19,8 +19,10 @@ ADAPTER = "conformance.candidates.refnet"
 # module and all beneath it, unless a longer name says otherwise; "=name" stands for the module (a package's own
 # `__init__`) alone.
 LAYERS = (
+    ("_recording.active",),  # what the rest of the engine asks whether it is being recorded
+    ("_batch_last", "_check", "_threads", "_workspace"),
     ("_tape",),
-    ("_check", "_device", "_dtype", "_gpu", "_memory", "_memory_format", "_precision", "_threads", "_workspace"),
+    ("_device", "_dtype", "_gpu", "_memory", "_memory_format", "_precision", "_recording"),
     ("_kernels",),
     ("_ops", "random"),  # what draws arrays; what draws tensors comes later
     ("_engine", "_format", "_formats", "_inplace", "backends"),
@@ -33,6 +35,7 @@ LAYERS = (
     ("cuda", "nn.utils", "optim", "utils"),
     ("func",),
     ("=nn",),
+    ("captured",),
     ("datasets",),
     ("models",),
     ("onnx",),

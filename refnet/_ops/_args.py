@@ -44,11 +44,10 @@ def c_name(dtype: Any) -> str:
 
 def expect_tensor(value: Any, name: str, argument: str = "input", position: int = 1) -> None:
     """Raise torch's TypeError unless `value` is a tensor."""
-    check(
-        isinstance(value, TensorBase),
-        lambda: f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {type(value).__name__}",
-        TypeError,
-    )
+    if not isinstance(value, TensorBase):
+        raise TypeError(
+            f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {type(value).__name__}"
+        )
 
 
 def expect_one_device(name: str, first: TensorBase, *others: Any) -> None:

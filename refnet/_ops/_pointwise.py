@@ -8,7 +8,9 @@ Rules leave broadcasting and promotion alone: the backward sweep undoes both (`_
 """
 
 import functools
+import math
 from collections.abc import Callable
+from threading import get_ident
 from typing import Any
 
 import numpy
@@ -16,7 +18,8 @@ import numpy
 from refnet import _dtype
 from refnet._check import check
 from refnet._ops.transfer import with_numbers_moved
-from refnet._tape import Primitive, TensorBase, different_devices, mode
+from refnet._recording.active import lasting
+from refnet._tape import Primitive, TensorBase, different_devices, mode, wrap
 from refnet._threads import share
 from refnet._workspace import empty
 
@@ -31,12 +34,27 @@ class Pointwise(Primitive):
 
     tensors: tuple[int, ...] = ()  # the operands that may not be numbers, as torch has it
     keeps_floats = True  # float32 and float64 are computed in as they are
+    turns_images = True
+    straight = True  # one such operand goes straight to the kernel, past `Primitive.__call__`; not while a trace is on
 
     def __init_subclass__(cls) -> None:
         if "keeps_floats" not in vars(cls) and vars(cls).keys() & {"run", "result_type"}:
             cls.keeps_floats = False
+        cls.turns_images = cls.keeps_floats
+
+    def __init__(self, forward: Callable[..., Any]) -> None:
+        super().__init__(forward)
+        self.takes_one = self.keeps_floats and len(self.inputs) == 1
 
     def __call__(self, *inputs: Any, **params: Any) -> Any:
+        if self.takes_one and self.straight and len(inputs) == 1 and "out" not in params:
+            x = inputs[0]
+            if isinstance(x, TensorBase) and x._batch_last is None and x._array.dtype in _WIDE:
+                device = x.device  # nothing to promote, nothing to agree on
+                result = wrap(self.compute(device.xp, [x._array], params), device)
+                if mode.grad and (x._requires_grad or x._base is not None):
+                    self._record(inputs, params, result)
+                return result
         if params:
             inputs = (*inputs, *(params.pop(name) for name in ("input", "other") if name in params))
             out = params.pop("out", None)
@@ -55,10 +73,6 @@ class Pointwise(Primitive):
         return super().__call__(*together, **params)
 
     def run(self, xp: Any, inputs: tuple[Any, ...], params: dict[str, Any]) -> Array:
-        if len(inputs) == 1 and self.keeps_floats and isinstance(inputs[0], TensorBase):
-            array = inputs[0]._array
-            if array.dtype in _WIDE:  # nothing to promote, nothing to agree on
-                return self.compute(xp, [array], params)
         result = self.result_type(inputs)
         compute = result if result in _WIDE else _dtype.opmath(result)
         arrays = []
@@ -150,24 +164,30 @@ def written(xp: Any, write: Any, x: Array, *others: Array) -> Array:
     return out
 
 
-def into_blocks(xp: Any, write: Any, x: Array, *others: Array, rows: int = 0) -> Array:
+def into_blocks(xp: Any, write: Any, x: Array, *others: Array, room: Any = None) -> Array:
     """The same for ``write(out, x, ...)``, of arrays that are known to lie alike, row by row.
 
-    With `rows` it is ``write(out, x, ..., spare)``, and spare so many rows as long as the block, to be written over.
+    With `room` it is ``write(out, x, ..., spare)``, where spare is what ``room(xp, n, dtype)`` made, rows of n elements,
+    as far as the block reaches, and as the thread's block before has left them.
     """
     out = empty(xp, x.shape, x.dtype)
     flat = [a.reshape(-1) for a in (out, x, *others)]
+    length = 2 * _BLOCK if room is None else _BLOCK  # what is spare takes its part of the cache
+    if 0 < x.size <= length:
+        write(*flat, *(() if room is None else (room(xp, x.size, x.dtype),)))
+        return out
+    rooms: dict[int, Array] = {}  # of each thread
 
     def work(block: int) -> None:
-        parts = [a[block * _BLOCK : (block + 1) * _BLOCK] for a in flat]
-        if rows:
-            parts.append(empty(xp, (rows, len(parts[0])), x.dtype))
+        parts = [a[block * length : (block + 1) * length] for a in flat]
+        if room is not None:
+            thread = get_ident()
+            if thread not in rooms:
+                rooms[thread] = room(xp, length, x.dtype)
+            parts.append(rooms[thread][:, : len(parts[0])])
         write(*parts)
 
-    if 0 < x.size <= _BLOCK:
-        work(0)
-    else:
-        share(work, -(-x.size // _BLOCK), worth=8)
+    share(work, -(-x.size // length), worth=_SHARED // length)
     return out
 
 
@@ -181,6 +201,7 @@ def _in_blocks(x: Array, *others: Array) -> bool:
     )
 
 
+@lasting
 @functools.cache
 def constant(xp: Any, value: float, dtype: Any) -> Array:
     """A number as an array of no dimensions, which numpy takes sooner than a number of Python's."""
@@ -196,6 +217,7 @@ def vectorized(name: str) -> bool:
         return False
 
 
+@lasting
 @functools.cache
 def zeros(xp: Any, dtype: Any) -> Array:
     """As many zeros as a block has elements: numpy's maximum is three times as fast against an array as against a number."""
@@ -205,10 +227,17 @@ def zeros(xp: Any, dtype: Any) -> Array:
     return found
 
 
+@lasting
+@functools.lru_cache(maxsize=256)
+def _zeros_of(xp: Any, shape: tuple[int, ...], dtype: Any) -> Array:
+    """`zeros` in a shape of no more elements."""
+    return zeros(xp, dtype)[: math.prod(shape)].reshape(shape)
+
+
 def rectified(xp: Any, x: Array) -> Array:
     """max(x, 0), nan kept, and -0: of equal operands maximum takes the second."""
     if x.size < 2 * _BLOCK and x.flags.c_contiguous:
-        return xp.maximum(zeros(xp, x.dtype)[: x.size].reshape(x.shape), x)
+        return xp.maximum(_zeros_of(xp, x.shape, x.dtype), x)
     if not _in_blocks(x):
         return xp.maximum(x.dtype.type(0), x)
     return into_blocks(xp, lambda out, x: xp.maximum(zeros(xp, x.dtype)[: x.size], x, out=out), x)
@@ -245,6 +274,7 @@ def rounded_once(rule: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _BLOCK = 1 << 16  # elements: few enough for the cache, and so many that calls cost little beside them
+_SHARED = 1 << 19  # elements that are worth another thread
 _WIDE = (numpy.dtype("float32"), numpy.dtype("float64"))  # computed in as they are
 _CATEGORY_OF_NUMBER = {bool: 0, int: 1, float: 2}
 _CATEGORY_OF_KIND = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2}  # bfloat16 is of kind V

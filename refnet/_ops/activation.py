@@ -5,7 +5,6 @@ At a kink each has the gradient of torch: that of the branch the comparison in i
 
 from typing import Any
 
-from refnet._check import check
 from refnet._kernels.elementwise import elementwise, gradient, gradients
 from refnet._ops._pointwise import Pointwise, constant, rectified, rounded_once, written, zeroed
 from refnet._ops.exponential import exp, sigmoid, tanh
@@ -17,7 +16,8 @@ Array = Any
 @Pointwise
 def relu(xp: Any, x: Array) -> Array:
     """out = max(x, 0), nan kept        dL/dx = 0 where out <= 0, else g (0 at exactly 0, also for g = inf)"""
-    check(x.dtype.kind != "b", lambda: "Boolean inputs not supported for relu")
+    if x.dtype.kind == "b":
+        raise RuntimeError("Boolean inputs not supported for relu")
     return rectified(xp, x)
 
 

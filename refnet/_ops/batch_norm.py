@@ -19,13 +19,15 @@ from refnet._kernels import batch_norm as kernels
 from refnet._ops._accumulate import row_products
 from refnet._ops.reduce import var_mean
 from refnet._tape import Primitive, takes_kernels, wrap
-from refnet._threads import share
+from refnet._threads import share_slices
 from refnet._workspace import empty
 
 Array = Any
 
-_BLOCK = 1 << 18  # bytes: a part of a core's second-level cache
+_BLOCK = 1 << 20  # bytes: what a core's second-level cache holds
+_WORTH = 1 << 21  # bytes that are worth another thread
 _MANY = 4  # samples
+_LONG = 1 << 14  # elements of a sample
 _SMALL = 1 << 13  # elements
 
 
@@ -176,6 +178,8 @@ def batch_norm_gradients(
     return found
 
 
+batch_norm.turns_images = normalize_by.turns_images = True
+batch_norm.per_channel = normalize_by.per_channel = 1
 batch_norm.on_gpu(kernels.batch_norm)
 batch_norm.directly_on_gpu(kernels.batch_norm_gradients)
 normalize_by.on_gpu(kernels.normalize_by)
@@ -195,15 +199,16 @@ def move_statistics(mean: Any, variance: Any, moments: Array, momentum: float, u
 
 def _walk(x: Array) -> Callable[[Callable[[slice], None]], None]:
     """A function that calls its argument with the samples of x (N, C, P), some at a time, by several threads."""
-    step = max(1, _BLOCK // max(1, math.prod(x.shape[1:]) * x.itemsize))
-    parts = [slice(i, i + step) for i in range(0, len(x), step)]
-    return lambda work: share(lambda number: work(parts[number]), len(parts), worth=8)
+    each = max(1, math.prod(x.shape[1:]) * x.itemsize)
+    at_once = len(x) if len(x) * each < _WORTH else min(_BLOCK // each, len(x) // 2)
+    return lambda work: share_slices(work, len(x), at_once)
 
 
 def _along(xp: Any, c: Array, x: Array) -> Array:
-    """c (C,) to be combined with x (N, C, P): (C, 1), or written out as (C, P), which is twice as fast, for many samples."""
+    """c (C,) to be combined with x (N, C, P): (C, 1), or written out as (C, P), faster for many samples that are not long."""
     column = c[:, None]
-    return column if len(x) < _MANY else xp.ascontiguousarray(xp.broadcast_to(column, x.shape[1:]))
+    few = len(x) < _MANY or math.prod(x.shape[1:]) > _LONG
+    return column if few else xp.ascontiguousarray(xp.broadcast_to(column, x.shape[1:]))
 
 
 # --- the rules in Tensor algebra, for gradients that are themselves recorded ------------------------------------------

@@ -24,6 +24,7 @@ from itertools import product
 from typing import Any
 
 from refnet import _dtype
+from refnet._batch_last import images, into_rows, lies_batch_last
 from refnet._device import strided
 from refnet._kernels import conv as kernels
 from refnet._memory_format import lies_channels_last
@@ -39,6 +40,9 @@ Ints = tuple[int, ...]
 
 _FEW = 32  # windows an image below which the images of a batch share a GEMM
 _SAMPLES = 4  # from which on the gradient of a weight goes by rows
+_IMAGES = 8  # from which on they lie batch last
+_ROWS = 1 << 17  # elements of rows that may be copied of an image, and
+_ALL_ROWS = 1 << 24  # of all
 _CHUNK = 1 << 20  # bytes of copied windows at a time: what a core's second-level cache holds
 
 
@@ -159,8 +163,8 @@ def conv(
     if x.size == 0 or w.size == 0:
         out[...] = 0
     elif conv_depthwise.suits(xp, x.shape, w.shape, stride, dilation, groups):
-        conv_depthwise.forward(xp, x.astype(compute, copy=False), w.astype(compute, copy=False), padding, out)
-        _add_bias(out, b)
+        bias = None if b is None else b.astype(compute, copy=False)
+        conv_depthwise.forward(xp, x.astype(compute, copy=False), w.astype(compute, copy=False), bias, padding, out)
     else:
         rows = _grouped(w.astype(compute, copy=False), groups)
         split = out.reshape(batch, groups, outputs // groups, windows)
@@ -372,6 +376,72 @@ def conv_gradients(
         sums = row_products(xp, rows, xp.ones(rows.shape[2], g.dtype))
         found[2] = sums.sum(0, dtype="float64").astype(g.dtype)
     return found
+
+
+def _to_lie_batch_last(x: Array, w: Array, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> bool:
+    """Whether images are to lie so from here on: small ones, of few channels, at stride 1."""
+    copied = w.shape[3] * math.prod(x.shape[1:])  # elements of the rows of an image
+    small = copied <= _ROWS and copied * len(x) <= _ALL_ROWS
+    plain = max(stride) == 1 and x.dtype is w.dtype and x.dtype.kind == "f" and x.itemsize >= 4
+    within = all(p < k for p, k in zip(padding, w.shape[2:], strict=True))
+    return plain and small and within and conv_rows.suits(x.shape, w.shape, dilation, groups)
+
+
+@conv.batch_last
+def conv_batch_last(
+    xp: Any, x: Array, w: Array, b: Array = None, *, stride: Ints, padding: Ints, dilation: Ints, groups: int
+) -> Array:
+    """The map by rows, of images that lie batch last, or will; where it sees the whole input, a GEMM to a row-major result."""
+    if x.ndim != 4 or len(x) < _IMAGES or lies_channels_last(x) or lies_channels_last(w):
+        return NotImplemented
+    if _covers(x.shape[2:], w.shape[2:], padding, groups):
+        if not lies_batch_last(x):
+            return NotImplemented
+        out = gemm(xp, _columns(xp, x).T, w.reshape(len(w), -1).T).reshape(len(x), len(w), 1, 1)
+        _add_bias(out, b)
+        return out
+    if not _to_lie_batch_last(x, w, stride, padding, dilation, groups):
+        return NotImplemented
+    return conv_rows.output(xp, x, w, b, padding, dilation)
+
+
+def _columns(xp: Any, x: Array) -> Array:
+    """Images as columns, (C H W, N)."""
+    return copy(xp, x.transpose(1, 2, 3, 0)).reshape(-1, len(x))
+
+
+@conv.directly_batch_last
+def conv_gradients_batch_last(
+    xp: Any,
+    g: Array,
+    wanted: tuple[bool, ...],
+    x: Array,
+    x_shape: Ints,
+    w: Array,
+    w_shape: Ints,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    groups: int,
+) -> list[Array | None]:
+    """The gradients of x, batch last, w and b."""
+    dx = dw = db = None
+    if wanted[2]:
+        lines = into_rows(g).reshape(g.shape[2], g.shape[1], -1)
+        sums = row_products(xp, lines, xp.ones(lines.shape[2], g.dtype))
+        db = sums.sum(0, dtype="float64").astype(g.dtype)
+    if wanted[0]:
+        if _covers(x_shape[2:], w.shape[2:], padding, groups):
+            dx = gemm(xp, w.reshape(len(w), -1).T, g.reshape(g.shape[:2]).T).reshape(*x_shape[1:], len(g))
+            dx = images(copy(xp, dx.swapaxes(0, 1)))
+        else:
+            dx = conv_rows.input(xp, g, w, x_shape, padding, dilation)
+    if wanted[1]:
+        if _covers(x.shape[2:], w_shape[2:], padding, groups):
+            dw = gemm(xp, g.reshape(g.shape[:2]).T, _columns(xp, x).T).reshape(w_shape)
+        else:
+            dw = xp.ascontiguousarray(conv_rows.weight(xp, g, x, w_shape[2:], stride, padding, dilation))
+    return [dx, dw, db]
 
 
 conv_input.vjp(

@@ -7,8 +7,8 @@ float32 goes another way, which is `gelu`'s default: P is a logistic function of
 
     P(x) = 1 / (1 + e^-h(x)),    h(x) = ln(P(x) / P(-x)) = x A(x^2) / B(x^2),
 
-with A and B of degree 4, each a product of two quadratics. The four quadratics of all elements are one matrix product,
-of their coefficients and the rows x^4, x^2, 1: a pass for each, where Horner's rule takes four.
+with A and B of degree 4. Both of all elements are one matrix product, of their coefficients and the rows x^8, x^6, ..., 1:
+a pass for each power and one for the product, where Horner's rule takes sixteen.
 
 That is off by 3e-9 in P where P(-x) counts, and by a share of 6e-6, 6e-5 and 2e-4 of P at x = -3, -4 and -5 (the formula
 1 + erf, of which nothing but rounding is left there, by 2e-4, 7e-3 and all of it).
@@ -26,28 +26,32 @@ from refnet._ops._pointwise import Pointwise, by_blocks, constant, into_blocks, 
 from refnet._ops.activation import logistic
 from refnet._ops.exponential import exp
 from refnet._ops.special import ndtr
+from refnet._recording.active import active, lasting
 from refnet._workspace import empty
 
 Array = Any
 
 # Weighted least squares of x A / B against h on a grid of 0 < x < 13, weights raised where the error is largest until it
 # is level (Lawson's method); weighed by what an error in h does to P, and beyond by its share of h.
+_FEW = 1 << 14  # elements for which memory comes sooner from numpy than from the workspace
 _FARTHEST = 256.0  # x^2 is limited to it: there e^-h is 0, and far beyond x^4 would overflow
-_QUADRATICS = numpy.array(  # rows: A's two, the first with its constant and the sign of -h, and B's; from x^4 to 1
+_POLYNOMIALS = numpy.array(  # rows: -A and B; from x^8 to 1
     [
-        [6.964509355440276e-3, 9.118077527411794e-2, 1.0],
-        [2.4176458472753272e-4, 5.1690244851161395e-2, 1.0],
-        [6.121991930644256e-3, 7.987765474286258e-2, 1.0],
-        [1.7924290831263216e-5, 1.7453082176618298e-2, 1.0],
+        [
+            -2.68691077789421e-06,
+            -0.0006096499616802581,
+            -0.019020658295113676,
+            -0.22798915141138515,
+            -1.5957690454752005,
+        ],
+        [1.0973236383151424e-07, 0.00010827937856465861, 0.007534027493778245, 0.09733073691948088, 1.0],
     ]
 )
-_QUADRATICS[0] *= -1.5957690454752005
-_QUADRATICS[:, 2] /= _FARTHEST  # the row of ones is one of limits
 _EXP = "exp2" if vectorized("exp2") else "exp"
 if _EXP == "exp2":
-    _QUADRATICS[0] /= math.log(2)
+    _POLYNOMIALS[0] /= math.log(2)
 _HALF = 0.5 if _EXP == "exp" else 0.5 / math.log(2)  # e^(-x^2 / 2) by the same function
-_QUADRATICS = _QUADRATICS.astype("float32")
+_POLYNOMIALS = _POLYNOMIALS.astype("float32")
 _DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)
 
 
@@ -63,7 +67,7 @@ def gelu(xp: Any, x: Array, *, slope: Array | None = None) -> Array:
     slopes = []
     if slope is not None:
         slopes.append(slope if slope.flags.c_contiguous else xp.empty(x.shape, x.dtype))
-    out = into_blocks(xp, lambda out, x, *rest: _gelu(xp, out, x, *rest), dense, *slopes, rows=7)
+    out = into_blocks(xp, functools.partial(_gelu, xp), dense, *slopes, room=_spare)
     if slope is not None and slopes[0] is not slope:
         slope[...] = slopes[0]
     return out if x.flags.c_contiguous else _laid_out(xp, out, x)
@@ -79,26 +83,33 @@ def gelu_exact(xp: Any, x: Array, *, slope: Array | None = None) -> Array:
     return (wide * below).astype(x.dtype, copy=False)
 
 
+@lasting
 @functools.cache
 def _coefficients(xp: Any) -> Array:
-    return xp.asarray(_QUADRATICS)
+    return xp.asarray(_POLYNOMIALS)
+
+
+def _spare(xp: Any, n: int, dtype: Any) -> Array:
+    """Rows of n elements for `_gelu`: x^8, x^6, x^4, x^2 and 1, then -A and B."""
+    spare = xp.empty((7, n), dtype) if n < _FEW else empty(xp, (7, n), dtype)
+    spare[4] = 1
+    return spare
 
 
 def _gelu(xp: Any, out: Array, x: Array, *rest: Array) -> None:
     """out <- x P(x), and with rows (slope, spare) instead of (spare) slope <- P(x) + x p(x)."""
     spare = rest[-1]
-    fourth, second, limits = rows = spare[:3]
-    h, a, b, c = quadratics = spare[3:]
-    limits[...] = _FARTHEST
+    eighth, sixth, fourth, second, _, h, b = spare
     xp.multiply(x, x, out=second)
-    if xp is not numpy or not xp.maximum.reduce(second) <= _FARTHEST:  # a look costs half of what it mostly saves
-        xp.minimum(second, limits, out=second)
+    # A look costs half of what it mostly saves; a step that is being captured must not depend on what it sees.
+    if xp is not numpy or active.recorder is not None or not xp.maximum.reduce(second) <= _FARTHEST:
+        xp.minimum(second, constant(xp, _FARTHEST, x.dtype), out=second)
     xp.multiply(second, second, out=fourth)
-    xp.matmul(_coefficients(xp), rows, out=quadratics)
-    xp.multiply(h, a, out=h)
-    xp.multiply(h, x, out=h)
-    xp.multiply(b, c, out=b)
+    xp.multiply(fourth, second, out=sixth)
+    xp.multiply(fourth, fourth, out=eighth)
+    xp.matmul(_coefficients(xp), spare[:5], out=spare[5:])
     xp.divide(h, b, out=h)
+    xp.multiply(h, x, out=h)
     power = getattr(xp, _EXP)
     power(h, out=h)
     one = constant(xp, 1, x.dtype)
@@ -107,8 +118,8 @@ def _gelu(xp: Any, out: Array, x: Array, *rest: Array) -> None:
         xp.divide(x, h, out=out)
         return
     below, slope = xp.divide(one, h, out=h), rest[0]
-    xp.multiply(second, constant(xp, -_HALF, x.dtype), out=second)
-    density = power(second, out=second)
+    density = xp.multiply(second, constant(xp, -_HALF, x.dtype), out=second)
+    power(density, out=density)
     xp.multiply(density, constant(xp, _DENSITY_AT_0, x.dtype), out=density)
     xp.multiply(density, x, out=density)
     xp.add(density, below, out=slope)

@@ -37,21 +37,21 @@ _BLOCK = 1 << 20  # bytes: rows enough that the twenty calls for their means and
 @Primitive
 def layer_norm(xp: Any, x: Array, w: Array = None, b: Array = None, *, eps: float, moments: Array) -> Array:
     """out = w z + b for x of float32 or float64; m and v are left in `moments`, (2, M) of float64."""
-    n = x.shape[1]
-    ones = xp.ones(n, x.dtype)
-    weights = ones if w is None else w
-    scales, shifts = xp.stack([weights, weights]), xp.stack([weights, xp.zeros(n, x.dtype) if b is None else b])
+    ones = xp.ones(x.shape[1], x.dtype)
+    columns = xp.empty((3, x.shape[1]), x.dtype)
+    columns[:2] = 1 if w is None else w
+    columns[2] = 0 if b is None else b
     out = empty(xp, x.shape, x.dtype)
 
     def work(part: slice, number: int) -> None:
-        y, mean, variance, left = _centred(xp, x[part], ones, eps)
-        moments[0, part], moments[1, part] = mean, variance
-        r = 1 / xp.sqrt(variance + eps)
-        found = out[part]
-        _combined(xp, -left * r, 1, shifts, found)  # b - m r w^T
-        scaled = _combined(xp, r * 0.5, r * 0.5, scales, empty(xp, y.shape, x.dtype))  # r w^T
-        scaled *= y
-        found += scaled
+        y, left, spread = _centred(xp, x[part], ones, eps, moments[:, part])
+        r = 1 / xp.sqrt(spread)
+        rows = xp.empty((2, len(y), 2), x.dtype)
+        rows[0] = _halves(r)
+        found = xp.matmul(rows[0], columns[:2], out=out[part])  # r w^T
+        found *= y
+        rows[1, :, 0], rows[1, :, 1] = -left * r, 1
+        found += xp.matmul(rows[1], columns[1:], out=empty(xp, y.shape, x.dtype))  # b - m r w^T
 
     _walk(x)(work)
     return out
@@ -66,28 +66,32 @@ def layer_norm_by_steps(xp: Any, x: Array, w: Array = None, b: Array = None, *, 
     return ((z if w is None else z * w) + (0 if b is None else b)).astype(x.dtype)
 
 
-def _centred(xp: Any, x: Array, ones: Array, eps: float) -> tuple[Array, Array, Array, Array]:
-    """y = x, or x less the rounded means where they are large; m and v of x; the mean of y, all means in float64."""
-    n = x.shape[1]
-    mean = _over(xp, row_products(xp, x, ones), n)
-    square = mean * mean
-    variance = xp.maximum(_over(xp, row_products(xp, x, x), n) - square, 0)
-    if on_host(x) and (square <= variance + eps).all():  # on a GPU a look costs more than the shift
-        return x, mean, variance, mean
+def _centred(xp: Any, x: Array, ones: Array, eps: float, moments: Array) -> tuple[Array, Array, Array]:
+    """moments <- m and v; y = x, or x less the rounded means where they are large; the mean of y, and v + eps."""
+    _take_moments(xp, x, ones, moments)
+    mean, spread = moments[0], moments[1] + eps
+    if on_host(x) and (mean * mean <= spread).all():  # on a GPU a look costs more than the shift
+        return x, mean, spread
     y, centre = _shifted(xp, x, mean)
-    left = _over(xp, row_products(xp, y, ones), n)
-    variance = xp.maximum(_over(xp, row_products(xp, y, y), n) - left * left, 0)
-    return y, centre + left, variance, left
+    left = xp.empty_like(moments)
+    _take_moments(xp, y, ones, left)
+    moments[...] = left
+    moments[0] += centre
+    return y, left[0], left[1] + eps
 
 
-def _combined(xp: Any, first: Array, second: Array, columns: Array, out: Array) -> Array:
-    """out <- first columns[0]^T + second columns[1]^T
+def _take_moments(xp: Any, x: Array, ones: Array, moments: Array) -> None:
+    """moments <- m and v of x, in float64"""
+    moments[0], moments[1] = row_products(xp, x, ones), row_products(xp, x, x)
+    moments /= x.shape[1]
+    mean, variance = moments
+    variance -= mean * mean
+    xp.maximum(variance, 0, out=variance)
 
-    Where one would do, it is given in two halves: numpy calls BLAS for two rows and columns or more.
-    """
-    rows = xp.empty((len(out), 2), out.dtype)
-    rows[:, 0], rows[:, 1] = first, second
-    return xp.matmul(rows, columns, out=out)
+
+def _halves(r: Array) -> Array:
+    """r / 2 twice, (M, 2), for a product with (2, n) where one r would do: numpy calls BLAS for two and more."""
+    return (r * 0.5)[:, None]
 
 
 def _shifted(xp: Any, x: Array, mean: Array) -> tuple[Array, Array]:
@@ -103,26 +107,30 @@ def layer_norm_gradients(
     """The three gradients in one walk over the rows."""
     n = x.shape[1]
     weights = xp.ones(n, x.dtype) if w is None else w
-    scales = xp.stack([weights, weights])
+    scales = xp.empty((2, n), x.dtype)
+    scales[...] = weights
     dx = empty(xp, x.shape, x.dtype) if wanted[0] else None
-    sums = xp.zeros((_parts(x), 2, n))
+    sums = xp.empty((_parts(x), 2, n))
 
     def work(part: slice, number: int) -> None:
-        y, left, variance = x[part], moments[0, part], moments[1, part]
-        if not (on_host(y) and (left * left <= variance + eps).all()):
+        y, left, spread = x[part], moments[0, part], moments[1, part] + eps
+        if not (on_host(y) and (left * left <= spread).all()):
             y, centre = _shifted(xp, y, left)
             left = left - centre
-        h, r = g[part], 1 / xp.sqrt(variance + eps)
+        h, r = g[part], 1 / xp.sqrt(spread)
         p = xp.multiply(h, y, out=empty(xp, y.shape, x.dtype))
         columns = xp.empty((3, len(y)), x.dtype)
         columns[0], columns[1], columns[2] = r, r * left, 1
         over_rows = columns[1:] @ h
-        sums[number, 0], sums[number, 1] = columns[0] @ p - over_rows[0], over_rows[1]
+        sums[number] = over_rows
+        sums[number, 0] = columns[0] @ p - over_rows[0]
         if dx is None:
             return
-        mean_h = _over(xp, h @ weights, n)
-        slope = r * r * r * (_over(xp, p @ weights, n) - left * mean_h)  # r^2 mean(h z)
-        share = _combined(xp, r * 0.5, r * 0.5, scales, dx[part])
+        mean_h = (h @ weights).astype("float64") / n
+        slope = r * r * r * ((p @ weights).astype("float64") / n - left * mean_h)  # r^2 mean(h z)
+        rows = xp.empty((len(y), 2), x.dtype)
+        rows[...] = _halves(r)
+        share = xp.matmul(rows, scales, out=dx[part])
         share *= h
         xp.multiply(y, slope.astype(x.dtype)[:, None], out=p)
         share -= p
@@ -137,23 +145,15 @@ layer_norm.on_gpu(kernels.layer_norm)
 layer_norm.directly_on_gpu(kernels.layer_norm_gradients)
 
 
-def _over(xp: Any, sums: Array, n: int) -> Array:
-    """sums / n in float64"""
-    return xp.true_divide(sums, n, dtype="float64")
-
-
-def _rows_at_once(x: Array) -> int:
-    return max(1, int(_BLOCK // max(1, x.shape[1] * x.itemsize)))
-
-
 def _parts(x: Array) -> int:
-    return -(-len(x) // _rows_at_once(x))
+    return max(1, min(len(x), -int(-x.nbytes // _BLOCK)))
 
 
 def _walk(x: Array) -> Callable[[Callable[[slice, int], None]], None]:
     """A function that calls its argument with the rows of x, some at a time, and their number, by several threads."""
-    step = _rows_at_once(x)
-    return lambda work: share(lambda number: work(slice(number * step, (number + 1) * step), number), _parts(x))
+    count = _parts(x)
+    step = -(-len(x) // count)
+    return lambda work: share(lambda number: work(slice(number * step, (number + 1) * step), number), count)
 
 
 # --- the rules in Tensor algebra, for gradients that are themselves recorded ------------------------------------------

@@ -3,13 +3,17 @@
 import math
 from typing import Any
 
+import numpy
+
 from refnet import _dtype
+from refnet._device import on_host
 from refnet._kernels import softmax as kernels
 from refnet._kernels.elementwise import elementwise, gradients
 from refnet._ops.activation import hardtanh, log_sigmoid
 from refnet._ops.pointwise import Pointwise, sigmoid
-from refnet._ops.softmax import exponentials, log_softmax_array, softmax
-from refnet._tape import Primitive
+from refnet._ops.softmax import exponentials, log_softmax_array, room_for_powers, softmax, sums_along
+from refnet._tape import Primitive, mode
+from refnet._workspace import empty
 
 Array = Any
 Ints = tuple[int, ...]
@@ -186,22 +190,42 @@ picked_share.vjp(g=lambda h, shape, **p: picked(h, **p))
 
 @Primitive
 def cross_entropy(
-    xp: Any, x: Array, *, index: Array, kept: Array | None, factor: Array | None, divisor: Array | None
+    xp: Any,
+    x: Array,
+    *,
+    index: Array,
+    kept: Array | None,
+    factor: Array | None,
+    divisor: Array | None,
+    powers: Array | None = None,
 ) -> Array:
-    """`picked` of the log-softmax of x along dimension 1        dL/dx = s - softmax(x) sum_c s_c, s = picked_share(g)"""
-    shifted, _, sums = exponentials(xp, x, 1)
+    """`picked` of the log-softmax of x along dimension 1        dL/dx = s - softmax(x) sum_c s_c, s = picked_share(g)
+
+    The softmax, but for the factor that makes its sum 1, is left in `powers`, where that is given: backward would have
+    to compute it again.
+    """
+    shifted, _, sums = exponentials(xp, x, 1, powers)
     found = xp.log(sums)[:, 0] - shifted.reshape(-1).take(_places(xp, x.shape, index))
     return _weighed(xp, found, kept, factor, divisor, x.dtype)
 
 
 @cross_entropy.variant
-def cross_entropy_composite(xp: Any, x: Array, **parameters: Any) -> Array:
+def cross_entropy_composite(xp: Any, x: Array, *, powers: Array | None = None, **parameters: Any) -> Array:
     """The definition."""
-    return picked.forward(xp, log_softmax_array(xp, x, dim=1), **parameters)
+    log_p = log_softmax_array(xp, x, dim=1)
+    if powers is not None:
+        powers[...] = xp.exp(log_p)
+    return picked.forward(xp, log_p, **parameters)
 
 
-def _cross_entropy_rule(g: Any, x: Any, x_shape: Ints, **p: Any) -> Any:
-    share = picked_share(g, shape=x_shape, **p)
+def room(x: Any) -> Array | None:
+    """Where `cross_entropy` of a tensor x leaves what its gradient needs; None where there will be none, or on a GPU."""
+    array = x._array
+    return room_for_powers(numpy, array, 1) if mode.grad and x.requires_grad and on_host(array) else None
+
+
+def _cross_entropy_rule(g: Any, x: Any, x_shape: Ints, index: Array, kept: Array, factor: Array, divisor: Array) -> Any:
+    share = picked_share(g, shape=x_shape, index=index, kept=kept, factor=factor, divisor=divisor)
     return share - softmax(x, 1) * share.sum(1, keepdim=True)
 
 
@@ -218,15 +242,20 @@ def cross_entropy_gradient(
     kept: Array | None,
     factor: Array | None,
     divisor: Array | None,
+    powers: Array | None = None,
 ) -> list[Array]:
-    """One pass for the softmax, then the share of what was picked is taken from it."""
-    _, powers, sums = exponentials(xp, x, 1)
-    powers = xp.ascontiguousarray(powers)
+    """The softmax times what all elements picked have of g; then the share of each is taken from it."""
+    if powers is None:
+        _, powers, sums = exponentials(xp, x, 1)
+        powers = out = xp.ascontiguousarray(powers)
+    else:  # they stay, for another backward
+        sums, out = sums_along(xp, powers, 1), empty(xp, x.shape, x.dtype)
     share = _shares(xp, g, kept, factor, divisor).astype(x.dtype, copy=False)
-    powers *= -(share[:, None] if share.ndim else share) / sums  # one number for all where the loss is their mean
-    powers.reshape(-1)[_places(xp, x.shape, index)] += share
-    return [powers]
+    scale = -(share[:, None] if share.ndim else share) / sums  # one number for all where the loss is their mean
+    xp.multiply(powers, scale, out=out)
+    out.reshape(-1)[_places(xp, x.shape, index)] += share
+    return [out]
 
 
-cross_entropy.on_gpu(kernels.cross_entropy)
+cross_entropy.on_gpu(lambda xp, x, powers=None, **parameters: kernels.cross_entropy(xp, x, **parameters))
 cross_entropy.directly_on_gpu(kernels.cross_entropy_gradient)

@@ -21,8 +21,10 @@ from typing import Any
 import numpy
 
 from refnet import _dtype
+from refnet._batch_last import like_rows
 from refnet._ops.index import put
 from refnet._ops.pool import lowest, plane_starts, positions, slices, surrounded, winners
+from refnet._recording.active import lasting
 from refnet._tape import Primitive, mode
 from refnet._threads import share
 from refnet._workspace import copy, empty
@@ -39,7 +41,8 @@ def pooled(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, pl
     ranks = None
     if mode.grad and x.requires_grad:
         shape = (*x.shape[: x.ndim - len(kernel)], *places)
-        ranks = x.device.xp.empty(shape, numpy.min_scalar_type(math.prod(kernel)))
+        kind = numpy.min_scalar_type(math.prod(kernel))
+        ranks = x.device.xp.empty(shape, kind) if x._batch_last is None else like_rows(shape, kind)
     geometry = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation, "places": places}
     return window_maxima(x, ranks=ranks, **geometry)
 
@@ -59,7 +62,7 @@ def window_maxima(
     if x.dtype.kind in "fV":
         planes = planes.astype(_dtype.opmath(x.dtype), copy=False)  # float32 holds every half
     out = empty(xp, (len(planes), *places), x.dtype)
-    ranked = None if ranks is None else ranks.reshape(out.shape)
+    ranked = None if ranks is None else ranks.reshape(out.shape)  # a copy where they lie batch last
 
     def work(part: slice) -> None:
         around = best = surrounded(xp, planes[part], *geometry, lowest(planes.dtype))
@@ -70,6 +73,8 @@ def window_maxima(
             _rank(xp, ranked[part], planes[part], around, best, geometry)
 
     _by_planes(xp, planes, work)
+    if ranks is not None and ranked is not None and not ranks.flags.c_contiguous:
+        ranks[...] = ranked.reshape(ranks.shape)
     return out.reshape(*lead, *places)
 
 
@@ -146,6 +151,7 @@ def _ranks_of(xp: Any, index: Array, sizes: Ints, geometry: Geometry) -> Array:
     return len(steps) - 1 - xp.searchsorted(steps[:0:-1], index - _steps(xp, sizes, *geometry)[0])
 
 
+@lasting
 @functools.lru_cache(maxsize=256)
 def _steps(
     xp: Any, sizes: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, places: Ints
@@ -165,7 +171,7 @@ def _positions_of(xp: Any, ranks: Array, shape: Ints, geometry: Geometry) -> Arr
     """The positions of the winners in an array of this shape."""
     n = len(geometry[0])
     starts, steps = _steps(xp, shape[len(shape) - n :], *geometry)
-    index = steps.take(ranks)
+    index = xp.take(steps, ranks)
     index += starts
     index += plane_starts(xp, shape, n)
     return index

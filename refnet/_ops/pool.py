@@ -10,6 +10,7 @@ window over the others.
 
 import functools
 import math
+from collections.abc import Iterable
 from itertools import product
 from typing import Any
 
@@ -19,6 +20,7 @@ from refnet import _dtype
 from refnet._kernels import pool as kernels
 from refnet._ops._arrays import assign_at
 from refnet._ops.index import put, take
+from refnet._recording.active import lasting
 from refnet._tape import Primitive, takes_kernels, wrap
 from refnet._workspace import empty
 
@@ -214,6 +216,7 @@ def divisor(
     return divisors(xp, sizes, kernel, stride, padding, places, count_padding)
 
 
+@lasting
 @functools.lru_cache(maxsize=256)
 def _divisor(sizes: Ints, kernel: Ints, stride: Ints, padding: Ints, places: Ints, count_padding: bool) -> Array | int:
     """The same on the host, where looking at the counts costs no wait for a GPU."""
@@ -231,14 +234,14 @@ def window_mean(xp: Any, x: Array, *, kernel: Ints, stride: Ints, padding: Ints,
     out_type = x.dtype
     compute = _dtype.opmath(out_type)
     x = x.astype(compute, copy=False)
-    if _tiles(x.shape, kernel, stride, padding, places):
-        return _divided(_tile_sums(x, kernel), divisor).astype(out_type, copy=False)
+    if tiles(x.shape, kernel, stride, padding, places):
+        return divided(tile_sums(x, kernel, range(x.ndim - len(kernel), x.ndim)), divisor).astype(out_type, copy=False)
     ones = (1,) * len(kernel)
     around = surrounded(xp, x, kernel, stride, padding, ones, places, 0)
     total = xp.zeros((*x.shape[: -len(kernel)], *places), compute)
     for k in product(*map(range, kernel)):
         total += around[slices(k, stride, ones, places)]
-    return _divided(total, divisor).astype(out_type, copy=False)
+    return divided(total, divisor).astype(out_type, copy=False)
 
 
 @Primitive
@@ -248,8 +251,8 @@ def window_share(
     """x[.., j] = sum of g[.., i] / divisor[i] over j = i s + k - p        dL/dg = window_mean(h)"""
     compute = _dtype.opmath(g.dtype)
     ones, n = (1,) * len(kernel), len(kernel)
-    share = _divided(g.astype(compute), divisor)
-    if _tiles(shape, kernel, stride, padding, places):
+    share = divided(g.astype(compute), divisor)
+    if tiles(shape, kernel, stride, padding, places):
         return _tiled(xp, share, kernel).astype(g.dtype, copy=False)
     around = surrounded(xp, xp.zeros(shape, compute), kernel, stride, padding, ones, places, 0)
     for k in product(*map(range, kernel)):
@@ -258,15 +261,15 @@ def window_share(
     return xp.ascontiguousarray(around[(..., *inside)]).astype(g.dtype, copy=False)
 
 
-def _tiles(shape: Ints, kernel: Ints, stride: Ints, padding: Ints, places: Ints) -> bool:
+def tiles(shape: Ints, kernel: Ints, stride: Ints, padding: Ints, places: Ints) -> bool:
     """Whether the windows cover the last dimensions of x without overlap or rest."""
     exact = all(m * k == size for m, k, size in zip(places, kernel, shape[-len(kernel) :], strict=True))
     return exact and kernel == stride and not any(padding)
 
 
-def _tile_sums(x: Array, kernel: Ints) -> Array:
-    """The sums over the tiles of x, (.., P1 K1, P2 K2) -> (.., P1, P2)."""
-    for d, k in enumerate(kernel, x.ndim - len(kernel)):
+def tile_sums(x: Array, kernel: Ints, axes: Iterable[int]) -> Array:
+    """The sums over the tiles of x along `axes`, each P K -> P."""
+    for d, k in zip(axes, kernel, strict=True):
         shape = (*x.shape[:d], x.shape[d] // k, *x.shape[d + 1 :])
         parts = x.reshape(-1, k, math.prod(shape[d + 1 :]))
         total = parts[:, 0] + parts[:, 1] if k > 1 else parts[:, 0].copy()
@@ -287,7 +290,7 @@ def _tiled(xp: Any, x: Array, kernel: Ints) -> Array:
     return x
 
 
-def _divided(total: Array, divisor: Any) -> Array:
+def divided(total: Array, divisor: Any) -> Array:
     """total / divisor in the type of total: whole numbers are rounded towards zero."""
     if total.dtype.kind != "f":
         return (total / divisor).astype(total.dtype)

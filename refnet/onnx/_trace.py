@@ -3,9 +3,9 @@
 Calls are noted on two levels. A function of `nn.functional` that ONNX has as one operator (a pool, a normalization, an
 LSTM) is noted as itself; all else is noted as the primitives it consists of. What runs inside a noted call is not noted.
 
-The engine has no switch for this. While a trace is on, the noted functions run other code: a function's ``__code__``
-is exchanged, so that every reference to it (in a class body, a table, the user's module) leads to the recorder, and
-`Primitive.__call__` is replaced. When no trace is on nothing of this exists, and it costs nothing.
+While a trace is on, the noted functions run other code: a function's ``__code__`` is exchanged, so that every reference
+to it (in a class body, a table, the user's module) leads to the recorder, and `Primitive.__call__` is replaced, past
+which `Pointwise` then takes no shortcut. When no trace is on nothing of this exists, and it costs nothing.
 
 A value is known by its array: `detach()` and `.data` make another tensor over the same one, and a kernel's parameter
 (the mask of `masked_fill`) is handed over as the bare array of a tensor. An array seen for the first time as an
@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy
 
 from refnet import _inplace, _tape
+from refnet._ops._pointwise import Pointwise
 from refnet._tape import Primitive, TensorBase
 from refnet.nn.modules.module import Module, register_module_forward_hook, register_module_forward_pre_hook
 from refnet.onnx._errors import OnnxExporterError, TracerWarning, UnsupportedOperatorError
@@ -196,10 +197,12 @@ def _noted_primitives(recorder: Recorder) -> Iterator[None]:
         return recorder.note(self.__name__.lstrip("_"), arguments, lambda: original(self, *inputs, **params))
 
     Primitive.__call__ = call  # type: ignore[method-assign]
+    Pointwise.straight = False
     try:
         yield
     finally:
         Primitive.__call__ = original  # type: ignore[method-assign]
+        Pointwise.straight = True
 
 
 def _is_variadic(primitive: Primitive) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy
 
+from refnet._recording.active import active
+from refnet._recording.array import Recorded, number_of
 from refnet._tape import TensorBase
 
 Array = Any
@@ -40,7 +42,7 @@ def _update(kernel: Callable[..., None]) -> Callable[..., None]:
 @_update
 def add(target: Array, x: Array, *, alpha: float) -> None:
     """target <- target + alpha x"""
-    target += alpha * x
+    target += x if type(alpha) is int and alpha == 1 else alpha * x  # a product with 1 is the number itself
 
 
 @_update
@@ -140,12 +142,18 @@ def number(x: Any) -> Any:
     """
     if isinstance(x, TensorBase):
         array = x._array
+        if isinstance(array, Recorded):
+            return number_of(array)
         return array.item() if isinstance(array, numpy.ndarray) else array.reshape(()).astype("float64")
+    if isinstance(x, Recorded):
+        return number_of(x)
     return x.item() if isinstance(x, numpy.generic | numpy.ndarray) else x
 
 
 def rate(lr: Any) -> Any:
     """A learning rate to compute with: as it is, unless it is a tensor on a GPU: then `number` of it."""
+    if active.recorder is not None and isinstance(lr, TensorBase):
+        return lr._array.reshape(())
     return number(lr) if isinstance(lr, TensorBase) and lr.device.type == "cuda" else lr
 
 

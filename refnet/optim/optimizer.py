@@ -13,6 +13,7 @@ import numpy
 from refnet import _dtype
 from refnet._check import check, typename
 from refnet._device import Array
+from refnet._recording.active import active, depend
 from refnet._tape import RemovableHandle, TensorBase, set_grad
 from refnet.creation import as_tensor
 from refnet.optim._updates import add
@@ -312,6 +313,8 @@ def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
                     lambda: f"{step} must return None or a tuple of (new_args, new_kwargs), but got {replaced}.",  # noqa: B023
                 )
                 args, kwargs = replaced
+        if active.recorder is not None:
+            depend(self, _fixed)
         with set_grad(False):
             result = step(*args, **kwargs)
         self._opt_called = True  # schedules set it to False, and ask whether a step came before theirs
@@ -320,6 +323,15 @@ def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     return hooked
+
+
+def _fixed(optimizer: Optimizer) -> list[Any]:
+    """What a captured step takes for granted of an optimizer: its numbers, and which tensors it has."""
+    return [
+        [id(x) if isinstance(x, TensorBase) else x for x in group.values() if type(x) is not list]
+        + list(map(id, group["params"]))
+        for group in optimizer.param_groups
+    ]
 
 
 def _registered(hooks: list[Any], hook: Any, prepend: bool) -> RemovableHandle:

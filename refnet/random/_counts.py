@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy
 
+from refnet._recording.active import opaque
 from refnet.random.mt19937 import MT19937
 
 Array = Any
@@ -52,6 +53,7 @@ def _one_by_one(engine: MT19937) -> Iterator[Iterator[float]]:
 # --- Poisson ------------------------------------------------------------------------------------------------------
 
 
+@opaque
 def poisson(engine: MT19937, rates: Array) -> Array:
     """A Poisson value for each of a one-dimensional array of rates >= 0, in float64.
 
@@ -116,6 +118,7 @@ _STIRLING = (  # log k! minus Stirling's formula, for k = 0 to 9, to the digits 
 )
 
 
+@opaque
 def binomial(engine: MT19937, counts: Array, probabilities: Array) -> Array:
     """The successes in each of counts[i] trials of probability probabilities[i]; float32 or float64 arrays.
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy
 
 from refnet import _dtype
+from refnet._recording.active import opaque
 from refnet.random._counts import binomial as binomial
 from refnet.random._counts import poisson as poisson
 from refnet.random._fma import fma32, fma64
@@ -206,6 +207,7 @@ def bernoulli_each(engine: MT19937, p: Array) -> Array:
     return unit(engine, p.size, kind).reshape(p.shape) < p
 
 
+@opaque
 def multinomial(engine: MT19937, weights: Array, n: int, replacement: bool) -> Array:
     """n indices for each row of weights, with probability proportional to them.
 

@@ -19,6 +19,7 @@ from refnet._check import check
 from refnet._device import on_host, to_numpy
 from refnet._inplace import check_writable, fill
 from refnet._ops._args import MISSING, expect_one_device, type_name
+from refnet._recording.active import opaque
 from refnet._tape import TensorBase
 from refnet.random import distributions, philox_draws
 from refnet.random.distributions import outermost_first
@@ -82,6 +83,7 @@ def _draw_on_gpu(array: Array, engine: Philox, draw: Draw) -> None:
         memory[...] = values.reshape(memory.shape)
 
 
+@opaque
 def _draw_into(array: Array, engine: MT19937, draw: Draw, at_once: bool) -> None:
     memory = array if array.flags.c_contiguous else array.transpose(outermost_first(array))
     n, kind = array.size, array.dtype

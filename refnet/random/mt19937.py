@@ -13,6 +13,7 @@ from typing import Any
 import numpy
 
 from refnet._check import check
+from refnet._recording.active import opaque
 
 Words = Any  # a one-dimensional numpy array of unsigned integers
 
@@ -47,6 +48,7 @@ class MT19937:
         self.lock = threading.RLock()  # held by draws that also use `normal`
         self.reseed(seed)
 
+    @opaque
     def reseed(self, seed: int) -> None:
         """Start the stream of `seed` over."""
         self.seed = seed
@@ -55,16 +57,19 @@ class MT19937:
         self._fresh = True  # torch writes next = 0 until the first word is taken
         self._random.seed(seed & 0xFFFFFFFF)
 
+    @opaque
     def words32(self, n: int) -> Words:
         """The next n words, uint32."""
         self._fresh = self._fresh and n == 0
         return self._bits.random_raw(n).astype(numpy.uint32)
 
+    @opaque
     def words64(self, n: int) -> Words:
         """The next n pairs of words, uint64: the first of a pair is the upper half."""
         self._fresh = self._fresh and n == 0
         return self._random.randint(0, 1 << 64, n, dtype=numpy.uint64)
 
+    @opaque
     def state(self) -> bytes:
         """The state as torch writes it."""
         engine = self._bits.state["state"]
@@ -78,6 +83,7 @@ class MT19937:
             record["float_normal"], record["has_float_normal"] = self._float_normal, True
         return record.tobytes()
 
+    @opaque
     def restore(self, state: bytes) -> None:
         """Go on from a state that `state`, or torch, wrote. RuntimeError for bytes that are none."""
         check(

@@ -14,7 +14,7 @@ from refnet._ops._args import number as number
 
 def widened(x: Any) -> Any:
     """x in the type computed in: float32 for float16 and bfloat16."""
-    return x.float() if x.itemsize == 2 and x.is_floating_point() else x
+    return x.float() if x._array.itemsize == 2 and x.is_floating_point() else x
 
 
 def expect_constant(value: Any, function: str, argument: str) -> None:

@@ -32,7 +32,7 @@ def relu(input: Any, inplace: bool = False) -> Any:
     tensor([0., 0., 2.])
     """
     expect_tensor(input, "relu")
-    return _apply(pointwise.relu, input, inplace)
+    return update(input, pointwise.relu) if inplace else pointwise.relu(input)
 
 
 def relu_(input: Any) -> Any:
@@ -191,15 +191,13 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     tensor([-0.1587,  0.0000,  0.8413])
     """
     expect_floating(input, "gelu", "GeluKernelImpl")
-    check(
-        isinstance(approximate, str),
-        lambda: f"gelu(): argument 'approximate' must be str, not {type(approximate).__name__}",
-        TypeError,
-    )
-    check(
-        approximate in ("none", "tanh"),
-        lambda: f"approximate argument must be either none or tanh. (gelu: got {approximate!r})",
-    )
+    if approximate != "none" and approximate != "tanh":
+        check(
+            isinstance(approximate, str),
+            lambda: f"gelu(): argument 'approximate' must be str, not {type(approximate).__name__}",
+            TypeError,
+        )
+        raise RuntimeError(f"approximate argument must be either none or tanh. (gelu: got {approximate!r})")
     if approximate == "tanh":
         return gelus.gelu_tanh(input)
     if mode.grad and input.requires_grad and input.itemsize > 2 and on_host(input._array):

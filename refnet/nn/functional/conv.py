@@ -256,7 +256,7 @@ def _convolve(
     batched = input.ndim == n + 2
     x = input if batched else input.unsqueeze(0)
     biases = None if bias is None else bias._array.shape
-    _check_sizes(name, input._array.shape, weight._array.shape, biases, stride, padding, dilation, groups)
+    _check_sizes(name, input._held.shape, weight._array.shape, biases, stride, padding, dilation, groups)
     _check_kind(x, name, dilation, transposed=False)
     operands = (x, weight) if bias is None else (x, weight, bias)
     out = conv(*operands, stride=stride, padding=padding, dilation=dilation, groups=groups)

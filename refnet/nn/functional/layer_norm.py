@@ -3,6 +3,7 @@
 The half types are normalized, scaled and shifted in float32, and rounded once.
 """
 
+import functools
 import math
 from typing import Any
 
@@ -30,11 +31,11 @@ def _affine(x: Any, weight: Any, bias: Any) -> Any:
     return x if bias is None else x + widened(bias)
 
 
-def _dims_normalized(input: Any, normalized_shape: Any, name: str, shown: str, **parameters: Any) -> tuple[int, ...]:
-    """The dimensions of `input` that `normalized_shape` names, after torch's checks of shapes."""
+def _shape_normalized(input: Any, normalized_shape: Any, name: str, shown: str, **parameters: Any) -> tuple[int, ...]:
+    """`normalized_shape`, after torch's checks of it."""
     expect_tensor(input, name)
     check(
-        isinstance(normalized_shape, list | tuple) and all(hasattr(n, "__index__") for n in normalized_shape),
+        isinstance(normalized_shape, list | tuple) and all(map(_is_size, normalized_shape)),
         lambda: (
             f"{name}(): argument 'normalized_shape' (position 2) must be tuple of ints, not "
             f"{type(normalized_shape).__name__}"
@@ -44,6 +45,24 @@ def _dims_normalized(input: Any, normalized_shape: Any, name: str, shown: str, *
     shape = tuple(normalized_shape)
     for position, (parameter, value) in enumerate(parameters.items(), 3):
         expect_optional_tensor(value, name, parameter, position)
+    given = tuple([(parameter, value._array.shape) for parameter, value in parameters.items() if value is not None])
+    _check_shapes(input._array.shape, shape, given, name, shown)
+    return shape
+
+
+def _is_size(n: Any) -> bool:
+    return hasattr(n, "__index__")
+
+
+@functools.lru_cache(maxsize=1024)
+def _check_shapes(
+    input: tuple[int, ...],
+    shape: tuple[int, ...],
+    parameters: tuple[tuple[str, tuple[int, ...]], ...],
+    name: str,
+    shown: str,
+) -> None:
+    """That `shape` is what input's ends with and that of the parameters; what has passed once passes at once."""
     check(
         len(shape) >= 1,
         lambda: (
@@ -51,23 +70,22 @@ def _dims_normalized(input: Any, normalized_shape: Any, name: str, shown: str, *
             f"normalized_shape = {list(shape)}"
         ),
     )
-    for parameter, value in parameters.items():
+    for parameter, found in parameters:
         check(
-            value is None or value.shape == shape,
-            lambda parameter=parameter, value=value: (  # type: ignore[misc]
+            found == shape,
+            lambda parameter=parameter, found=found: (  # type: ignore[misc]
                 f"Expected {parameter} to be of same shape as normalized_shape, but got {parameter} of shape "
-                f"{list(value.shape)} and normalized_shape = {list(shape)}"
+                f"{list(found)} and normalized_shape = {list(shape)}"
             ),
         )
-    first = input.ndim - len(shape)
+    first = len(input) - len(shape)
     check(
-        first >= 0 and input.shape[first:] == shape,
+        first >= 0 and input[first:] == shape,
         lambda: (
             f"Given normalized_shape={list(shape)}, expected input with shape [*{shown}"
-            f"{', '.join(map(str, shape))}], but got input of size{list(input.shape)}"
+            f"{', '.join(map(str, shape))}], but got input of size{list(input)}"
         ),
     )
-    return tuple(range(first, input.ndim))
 
 
 def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -80,7 +98,7 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     tensor([[-1.0000,  1.0000],
             [-1.0000,  1.0000]])
     """
-    dims = _dims_normalized(input, normalized_shape, "layer_norm", ", ", weight=weight, bias=bias)
+    shape = _shape_normalized(input, normalized_shape, "layer_norm", ", ", weight=weight, bias=bias)
     expect_real(eps, "layer_norm", "eps", 5)
     expect_matching_parameters(input, {"weight": weight, "bias": bias}, "layer_norm")
     check(
@@ -88,21 +106,22 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
         lambda: f"\"LayerNormKernelImpl\" not implemented for '{type_name(input.dtype)}'",
         NotImplementedError,
     )
-    n = math.prod(input.shape[dims[0] :])
-    parameters = (p if p is None else _in_shape(widened(p), (n,)) for p in (weight, bias))
-    return _in_shape(_by_row(input, n, eps, *parameters), input.shape)
+    n = math.prod(shape)
+    parameters = [p if p is None else _in_shape(widened(p), (n,)) for p in (weight, bias)]
+    return _in_shape(_by_row(input, n, eps, *parameters), input._array.shape)
 
 
 def _by_row(input: Any, n: int, eps: float, weight: Any = None, bias: Any = None) -> Any:
     """The layer norm of rows of n elements."""
-    rows = _in_shape(widened(input), (math.prod(input.shape) // n if n else 0, n))
-    moments = input.device.xp.empty((2, rows.shape[0]))
-    return normalize_rows(rows, weight, bias, eps=eps, moments=moments).to(input.dtype)
+    count = input._array.size // n if n else 0
+    rows = _in_shape(widened(input), (count, n))
+    out = normalize_rows(rows, weight, bias, eps=eps, moments=input.device.xp.empty((2, count)))
+    return out if rows is input else out.to(input.dtype)
 
 
 def _in_shape(x: Any, shape: tuple[int, ...]) -> Any:
     """x in a shape; most have it, and need no view with a place in the graph."""
-    return x if x.shape == shape else x.reshape(shape)
+    return x if x._array.shape == shape else x.reshape(shape)
 
 
 def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
@@ -114,7 +133,7 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
     >>> refnet.nn.functional.rms_norm(refnet.tensor([1.0, 7.0]), (2,))
     tensor([0.2000, 1.4000])
     """
-    dims = _dims_normalized(input, normalized_shape, "rms_norm", "", weight=weight)
+    shape = _shape_normalized(input, normalized_shape, "rms_norm", "", weight=weight)
     check(
         input.is_floating_point(),
         lambda: f"\"rms_norm\" not implemented for '{type_name(input.dtype)}'",
@@ -123,6 +142,7 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
     if eps is None:
         eps = 2.0**-52 if input.dtype is _dtype.float64 else 2.0**-23
     expect_real(eps, "rms_norm", "eps", 4)
+    dims = tuple(range(input.ndim - len(shape), input.ndim))
     scaled, _ = to_unit_mean_square(widened(input), dims=dims, eps=eps)
     return _affine(scaled, weight, None).to(input.dtype)
 

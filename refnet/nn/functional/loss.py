@@ -142,7 +142,8 @@ def _nll(loss: Any, input: Any, target: Any, weight: Any, ignore_index: int, red
     elif reduction == "mean":
         counted = kept if factor is None else factor
         divisor = xp.float64(index.size) if counted is None else counted.sum(dtype="float64")
-    out = loss(x, index=index, kept=kept, factor=factor, divisor=divisor)
+    more = {"powers": loss_ops.room(x)} if loss is loss_ops.cross_entropy else {}
+    out = loss(x, index=index, kept=kept, factor=factor, divisor=divisor, **more)
     return out.reshape(()) if reduction == "none" and input.ndim == 1 else out
 
 

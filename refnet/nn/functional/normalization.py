@@ -53,7 +53,7 @@ def batch_norm(
     expect_one_device("batch_norm", input, *given.values())
     expect_bool(training, "batch_norm", "training", 6)
     if training:
-        _check_training(input._array.shape, eps)
+        _check_training(input._held.shape, eps)
         check(
             (running_mean is None) == (running_var is None),
             lambda: "running_mean and running_var must either both be None or neither be None",
@@ -72,14 +72,14 @@ def _by_channel(
 ) -> Any:
     """The batch norm of (N, C, ...) by its parameters and statistics, of which any may be None."""
     running_mean, running_var = given["running_mean"], given["running_var"]
-    shape = input._array.shape
+    shape = input._held.shape
     kinds = tuple([None if value is None else (value.dtype, value._array.size) for value in given.values()])
     _check_kinds(shape, input.dtype, tuple(given), kinds, name)
     expect_constant(running_mean, "native_batch_norm", "running_mean")
     expect_constant(running_var, "native_batch_norm", "running_var")
-    compute = input.float() if input._array.itemsize == 2 else input  # the half types are normalized in float32
+    compute = input.float() if input.itemsize == 2 else input  # the half types are normalized in float32
     scales = [p if p is None or p._array.ndim == 1 else p.reshape(-1) for p in (given["weight"], given["bias"])]
-    if input._array.size == 0:
+    if 0 in shape:
         return _normalized_nothing(compute, *scales).to(input.dtype)
     if not training:
         statistics = {"mean": running_mean._array.reshape(-1), "variance": running_var._array.reshape(-1)}
@@ -87,7 +87,7 @@ def _by_channel(
     moments = input.device.xp.empty((2, shape[1]))
     out = normalize_batch(compute, *scales, eps=eps, moments=moments)
     if running_mean is not None:
-        count = input._array.size // shape[1]
+        count = input.numel() // shape[1]
         unbiased = count / (count - 1)
         if not move_statistics(running_mean, running_var, moments, momentum, unbiased):
             with set_grad(False):
@@ -98,7 +98,7 @@ def _by_channel(
 
 def _laid_out(out: Any, input: Any) -> Any:
     """The result in input's type and memory format."""
-    if out is not input and out._array.dtype != input._array.dtype:
+    if out is not input and out._held.dtype != input._held.dtype:
         out = out.to(input.dtype)
     return out.contiguous(memory_format=suggested(input))
 

@@ -8,6 +8,7 @@ from refnet._check import check
 from refnet._device import on_host
 from refnet._memory_format import contiguous_format, suggested
 from refnet._ops import max_pool, pool
+from refnet._ops import pool_rows as _pool_rows  # noqa: F401  # registers its kernels
 from refnet._ops._args import expect_one_device, expect_tensor, type_name
 from refnet._ops.pointwise import abs as absolute
 from refnet._ops.pointwise import relu, sign
@@ -60,7 +61,7 @@ def _check_elements(shape: Ints, n: int, name: str) -> None:
 
 
 def _check_kind(input: Any, name: str) -> None:
-    check(input._array.dtype.kind != "b", lambda: f"\"{name}\" not implemented for 'Bool'", NotImplementedError)
+    check(input._held.dtype.kind != "b", lambda: f"\"{name}\" not implemented for 'Bool'", NotImplementedError)
 
 
 def _geometry(
@@ -72,7 +73,7 @@ def _geometry(
     strides = _sizes(stride, n, "stride", name) if given else kernel
     pads, dilations = _sizes(padding, n, "padding", name), _sizes(dilation, n, "dilation", name)
     _check_rank(input, n, name)
-    places = _places(input._array.shape, kernel, strides, pads, dilations, bool(ceil_mode), name)
+    places = _places(input._held.shape, kernel, strides, pads, dilations, bool(ceil_mode), name)
     _check_kind(input, name)
     return kernel, strides, pads, dilations, places
 
@@ -140,7 +141,7 @@ def _max_pool(
     kernel, strides, pads, dilations, places = _geometry(
         input, n, kernel_size, stride, padding, dilation, ceil_mode, name
     )
-    if not return_indices and on_host(input._array):
+    if not return_indices and on_host(input._held):
         out = max_pool.pooled(input, kernel, strides, pads, dilations, places)
         return _like_input(out, input, volumes=True)
     out, indices = pool.max_windows(input, kernel, strides, pads, dilations, places)
@@ -402,7 +403,7 @@ def _avg_pool(
     check(divisor_override != 0, lambda: "divisor must be not zero")
     divisor: Any = divisor_override
     if divisor is None:
-        sizes = input._array.shape[input.ndim - n :]
+        sizes = input._held.shape[input.ndim - n :]
         divisor = pool.divisor(input.device.xp, sizes, kernel, strides, pads, places, bool(count_include_pad))
     check(
         input.is_floating_point() or input.dtype.name == "int64",

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from refnet._check import check
+from refnet._recording.active import active, depend
 from refnet._tape import RemovableHandle, TensorBase, edge_of, is_grad_enabled, record, wrap
 
 Hook = Callable[..., Any]
@@ -51,12 +52,18 @@ def add_hook(hooks: list[Any], hook: Any, prepend: bool = False) -> RemovableHan
     return handle
 
 
+def _mode(module: Any) -> bool:
+    return bool(module.training)
+
+
 class Hooked(HookLists):
     """The hook methods of `Module`, and its call."""
 
     forward: Callable[..., Any]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if active.recorder is not None:
+            depend(self, _mode)
         if not self._is_hooked() and not everywhere._is_hooked():
             return self.forward(*args, **kwargs)
         return _Call(self, args, kwargs).run()

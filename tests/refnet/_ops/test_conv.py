@@ -41,7 +41,7 @@ def test_every_variant_is_the_definition(row):
     x, w, b = drawn(row[0], row[1], row[1][:1])
     parameters = dict(zip(NAMES, row[2:], strict=True))
     expected = conv.variants["naive"](np, x, w, b, **parameters)
-    assert set(conv.variants) == {"default", "naive", "im2col", "array"}
+    assert set(conv.variants) == {"default", "naive", "im2col", "array", "row_major"}
     for name, kernel in conv.variants.items():
         np.testing.assert_allclose(kernel(np, x, w, b, **parameters), expected, rtol=1e-12, atol=1e-12, err_msg=name)
 
@@ -61,7 +61,7 @@ def test_adjoints(row):
 
 
 @pytest.mark.parametrize("block", [1, 1 << 17])
-def test_depthwise_by_shifted_copies(monkeypatch, block):
+def test_depthwise_by_rows_of_images(monkeypatch, block):
     """In parts of one image, and with an infinity that the zeros around the other factor must not touch."""
     monkeypatch.setattr(conv_depthwise, "_BLOCK", block)
     x, w, g = drawn((9, 2, 12, 13), (2, 1, 3, 3), (9, 2, 12, 13), dtype="float32")
