@@ -109,7 +109,7 @@ def parser() -> argparse.ArgumentParser:
         description="Compare the last run with the baseline. Fails on verdicts that got worse, cases that vanished, rounding "
         "errors that grew and ratios to torch's time that got slower beyond noise, listed differences that are gone. What "
         "looks worse is done again before it is called so: failing cases on the same and on other numbers, rounding errors "
-        "on other numbers, slow rows in fresh processes.",
+        "on other numbers, slow rows in up to 16 fresh processes and at most 3 minutes.",
         epilog="examples:\n  conform gate\n  conform gate --baseline reports/baseline --json\n  conform gate --update-baseline\n\n"
         "exit status: 0 nothing got worse, 1 something did, 2 wrong usage, 3 not everything could be compared",
         formatter_class=_Typed,
@@ -353,7 +353,13 @@ def _timing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ops", dest="only", type=patterns, metavar="GLOBS", help=argparse.SUPPRESS
     )  # as `conform run`
-    parser.add_argument("--row", action=Repeated, default=[], metavar="NAME", help="the rows of exactly this name")
+    parser.add_argument(
+        "--row",
+        action=Repeated,
+        default=[],
+        metavar="NAME",
+        help="only these rows, by name or as a run prints them: 'LeNet-5 batch 64 [step], 1 thread'",
+    )
     parser.add_argument("--quick", action="store_true", help="under a minute: fewer rows, twenty pairs, nothing else")
     parser.add_argument(
         "--threads", type=_numbers, metavar="N,...", help="numbers of threads (1 and all processors; --quick: 1)"
@@ -377,6 +383,9 @@ def _timing(parser: argparse.ArgumentParser) -> None:
         help="libraries that LeNet-5 is also timed in: torch.compile,jax.jit,tinygrad, all (default) or none (--quick, --row)",
     )
     parser.add_argument("--no-memory", dest="memory", action="store_false", help="do not measure peak memory")
+    parser.add_argument(
+        "--no-rates", dest="rates", action="store_false", help="do not measure the machine's own rates, draw no figures"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the order of samples (%(default)s)")
     parser.add_argument("--list", action="store_true", help="list the chosen rows instead of timing them")
     _json(parser)
@@ -410,7 +419,7 @@ def _gating(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="DIR",
-        help="with --update-baseline: folders of repeated `conform time` runs, pooled (three nearly halve the noise)",
+        help="with --update-baseline: folders of repeated `conform time` runs, pooled; nine or more, at several hours, see 10%% in LeNet-5's step",
     )
 
 

@@ -4,10 +4,12 @@ A run (`reports/latest`) is held against a baseline that is committed (`reports/
 
 - `verdicts.py`: a case that failed to pass, that lost support, that is not there any more (and what was mended);
 - `accuracy.py`: an operation whose rounding errors grew by more than chance makes them;
-- `speed.py`: a row of the timing table that became slower, relative to torch, than both machines' noise explains;
+- `speed.py`: a row of the timing table that became slower, relative to torch, than noise explains: what a row's noise is
+  (`ratios.py`), and the test of a row that looked slower (`sequential.py`);
 - `surroundings.py`: what differs between the two runs' machines and libraries, and what cannot be compared for it.
 
-Whatever looks worse is done again (`again.py`) before it is called so. What cannot be compared is said, and is no pass.
+Whatever looks worse is done again (`again.py`, `retiming.py`) before it is called so. What cannot be compared is said, and is
+no pass. How often it is wrong, and what it sees, is measured: `docs/gate.md`.
 """
 
 from conformance.gate.change import Change as Change

@@ -1,23 +1,19 @@
 """`conform gate`."""
 
 import argparse
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from conformance import github
-from conformance.gate import again, render, snapshot, speed
+from conformance.gate import again, ratios, render, snapshot
 from conformance.gate.change import Change, Findings
 from conformance.gate.compare import Repeat, compare
+from conformance.gate.retiming import Retiming
 from conformance.gate.snapshot import Snapshot
 from conformance.printing import as_json
 from conformance.record import BAD
-
-PAIRS = 100  # of a row that is timed again, in each process
 
 
 def run(options: argparse.Namespace) -> int:
@@ -71,7 +67,7 @@ def _with_timings(now: Snapshot, options: argparse.Namespace) -> Snapshot:
         raise ValueError("--timings pools repeated runs into a baseline: it goes with --update-baseline")
     frames = [snapshot.timings(folder) for folder in options.timings]
     timed_on = snapshot.timed_on(options.timings[0])
-    return Snapshot(now.about, now.records, speed.together(frames), timed_on or now.timed_on, now.folder)
+    return Snapshot(now.about, now.records, ratios.together(frames), timed_on or now.timed_on, now.folder)
 
 
 class _Existing:
@@ -111,35 +107,15 @@ def _repeat(options: argparse.Namespace, program: again.Program) -> Repeat:
         _say(options, len(cases), "cases are measured again on other numbers")
         return again.frames(cases, seeds, program)
 
-    def measure(keys: Sequence[speed.Key]) -> list[Any]:
-        _say(options, len(keys), "rows are timed again")
-        return _timed_again(program, keys)
+    def timed(rows: int, left: float) -> None:
+        _say(options, rows, f"rows are timed again; at most {left:.0f} s")
 
-    return Repeat(failures, redraw, measure)
+    return Repeat(failures, redraw, Retiming(program.candidate, timed))
 
 
 def _say(options: argparse.Namespace, number: int, what: str) -> None:
     if number and not options.quiet:
         print(f"{number} {what}", file=sys.stderr)
-
-
-def _timed_again(program: again.Program, keys: Sequence[speed.Key]) -> list[Any]:
-    """The rows, timed in fresh processes one after the other, each in an order of its own. ValueError if one fails."""
-    import pandas
-
-    names = [word for name in dict.fromkeys(str(key[0]) for key in keys) for word in ("--row", name)]
-    threads = ",".join(str(number) for number in sorted({int(key[2]) for key in keys}))
-    given = ["--candidate", program.candidate, *names, "--threads", threads, "--pairs", str(PAIRS)]
-    command = [sys.executable, "-m", "conformance", "time", *given, "--others", "none", "--no-memory"]
-    found = []
-    for seed in range(1, speed.PROCESSES + 1):
-        with tempfile.TemporaryDirectory() as folder:
-            ended = subprocess.run([*command, "--seed", str(seed), "--out", folder], capture_output=True, text=True)
-            made = Path(folder) / snapshot.TIMINGS
-            if ended.returncode not in (0, 1) or not made.exists():  # 1: timed, and results are wrong
-                raise ValueError(f"`conform time` failed when rows were timed again: {ended.stderr.strip()[-500:]}")
-            found.append(pandas.read_parquet(made))
-    return found
 
 
 # --- what is written ----------------------------------------------------------------------------------------------

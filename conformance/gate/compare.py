@@ -5,6 +5,7 @@ from statistics import median
 
 from conformance.gate import accuracy, speed, surroundings, verdicts
 from conformance.gate.change import ACCURACY, NEW_FAIL, SPEED, VERDICTS, Change, Findings
+from conformance.gate.sequential import Measure
 from conformance.gate.snapshot import Snapshot
 
 SHOWN = 5  # names of a long list
@@ -17,7 +18,7 @@ class Repeat:
         self,
         failures: Callable[[Sequence[Change]], list[Change]] | None = None,
         redraw: accuracy.Redraw | None = None,
-        measure: speed.Measure | None = None,
+        measure: Measure | None = None,
     ) -> None:
         self.failures, self.redraw, self.measure = failures, redraw, measure
 
@@ -95,6 +96,7 @@ def _speed(found: Findings, then: Snapshot, now: Snapshot, again: Repeat) -> Non
     names = [speed.label(key) for key in table.missing if key[2] in tried]
     if names:
         found.incomparable.append(f"{SPEED}: {len(names)} rows of the baseline were not timed: {_some(names)}")
+    _again(found, table)
     if table.visible:
         found.notes.append(
             f"{SPEED}: a slowdown of {median(table.visible):.2f}x would be seen in 95% of runs in the median row, of "
@@ -105,6 +107,23 @@ def _speed(found: Findings, then: Snapshot, now: Snapshot, again: Repeat) -> Non
         found.notes.append(
             f"{SPEED}: another processor; all rows together are {by}, and only rows that stand out count"
         )
+
+
+def _again(found: Findings, table: speed.Table) -> None:
+    """What became of the rows that looked slower."""
+    again = table.again
+    suspicious = len(again.slower) + len(again.cleared) + len(again.undecided) + len(again.untimed)
+    if suspicious:
+        found.notes.append(
+            f"{SPEED}: {suspicious} rows looked slower at first; timed again in fresh processes, {len(again.slower)} are "
+            f"and {len(again.cleared)} are not"
+        )
+    for rows, what in (
+        (again.undecided, "are slower by no more than noise, but may be by as much as is sought"),
+        (again.untimed, "were not timed again, and the first look decided"),
+    ):
+        if rows:
+            found.notes.append(f"{SPEED}: {len(rows)} of them {what}: {_some([speed.label(key) for key in rows])}")
 
 
 def _some(names: Sequence[str]) -> str:

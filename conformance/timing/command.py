@@ -17,10 +17,11 @@ from conformance.gpus import is_gpu, lost
 from conformance.timing import lenet, memory, operations, others, report, study, sweep
 from conformance.timing.gpu import in_words
 from conformance.timing.measure import FEWEST, LEAST, Side
-from conformance.timing.row import LENET, Row, Untimed
+from conformance.timing.row import LENET, Row, Untimed, titled
 from conformance.timing.run import CANDIDATE, Bench, Outcome, Timing, relate
 from conformance.timing.statistics import Interval
 from conformance.timing.threads import limited, processors
+from conformance.timing.undisturbed import settle_heap
 
 PAIRS = 40
 SECONDS = 900.0  # for all rows
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     against.use(held, fixed_order=False)  # what is timed is judged afterwards
     candidate, torch = load(options.candidate, options.device), load("torch", options.device)
     threads = options.threads or ((1,) if options.quick or is_gpu(options.device) else tuple(sorted({1, processors()})))
-    jobs = [job for job in _jobs(options, candidate, threads) if _chosen(options, job[0])]
+    jobs = [job for job in _jobs(options, candidate, threads) if _chosen(options, *job)]
     if not jobs:
         raise ValueError("no row matches; `conform time --list` shows all of them")
     if options.list:
@@ -74,8 +75,9 @@ def run(options: argparse.Namespace) -> int:
     short = options.quick or options.row  # one asks for rows by name to have just these timed again
     usual = () if short or is_gpu(options.device) else others.ALL
     names = usual if options.others is None else options.others
-    outcome = _timed(bench, jobs, names, options.candidate, memories=options.memory and not short)
-    report.write(outcome, options.out, bench)
+    wanted = {"memories": options.memory and not short, "rates": options.rates, "anyway": bool(options.row)}
+    outcome = _timed(bench, jobs, names, options.candidate, **wanted)
+    report.write(outcome, options.out, bench, drawn=options.rates)
     print(f"\n{report.in_words(outcome)}\nreport: {options.out / 'timings.md'}")
     if outcome.wrong or outcome.raised:
         return 1
@@ -91,15 +93,15 @@ def _jobs(options: argparse.Namespace, candidate: Any, threads: tuple[int, ...])
     if not axes and not options.quick:
         axes = [sweep.Sweep.of(axis) for axis in (sweep.BATCH, sweep.CHANNELS, sweep.SIZE, sweep.THREADS)]
     if not options.sweep:
-        for row in chain(lenet.rows(), operations.table(), study.rows(candidate)):
+        for row in chain(lenet.rows(), lenet.replayed_rows(), operations.table(), study.rows(candidate)):
             yield from ((row, number) for number in threads)
     for row, number in sweep.rows(axes):
         yield row, number or max(threads)
 
 
-def _chosen(options: argparse.Namespace, row: Row) -> bool:
+def _chosen(options: argparse.Namespace, row: Row, threads: int) -> bool:
     if options.row:
-        return row.name in options.row
+        return not {row.name, str(row), titled(row.name, row.what, threads)}.isdisjoint(options.row)
     if options.quick and not any(fnmatchcase(row.name, pattern) for pattern in QUICK):
         return False
     return not options.only or any(
@@ -109,23 +111,26 @@ def _chosen(options: argparse.Namespace, row: Row) -> bool:
     )
 
 
-def _timed(bench: Bench, jobs: list[Job], names: tuple[str, ...], name: str, *, memories: bool) -> Outcome:
-    """Time all rows; after Ctrl-C what there is by then."""
+def _timed(
+    bench: Bench, jobs: list[Job], names: tuple[str, ...], name: str, *, memories: bool, rates: bool, anyway: bool
+) -> Outcome:
+    """Time all rows, `anyway` also after the time for them is spent; after Ctrl-C what there is by then."""
     outcome = Outcome(name)
     began, spent = time.monotonic(), 0.0
     outcome.load.append(os.getloadavg()[0])
     outcome.gpus.append(in_words(gpus.found()) if bench.gpu else "")
+    settle_heap()
     print(f"{bench.candidate.name}: {len(jobs)} rows; ratios of candidate to torch with their 95% intervals")
     try:
-        for number in sorted({threads for _, threads in jobs}):
+        for number in sorted({threads for _, threads in jobs} if rates else ()):
             outcome.rates[number] = bench.rates(number)
         for i, (row, threads) in enumerate(jobs):
             start = time.monotonic()
             share = (bench.seconds - spent) / (len(jobs) - i)
-            if share <= 0:
+            if share <= 0 and not anyway:
                 outcome.untimed.append((f"{row}, {threads} threads", f"the {bench.seconds:g} s for all rows are spent"))
                 continue
-            _one(bench, outcome, row, threads, share)
+            _one(bench, outcome, row, threads, max(share, 0.0))
             spent += time.monotonic() - start
         for number, before in outcome.rates.items():
             outcome.rates[number] = before.best(bench.rates(number))
@@ -164,8 +169,8 @@ def _line(timing: Timing) -> str:
     remarks = ["overhead"] * timing.overhead + ["not stable"] * (not timing.stable)
     remarks += [f"crowded: others used {timing.others_busy:.1f} processors"] * timing.crowded
     remarks += [f"WRONG: {timing.wrong}"] if timing.wrong else []
-    threads = f"{timing.threads} thread{'s' * (timing.threads > 1)}"
-    return f"{ratio!s:>24}  {timing.name} [{timing.what}], {threads}{''.join(f'; {remark}' for remark in remarks)}"
+    title = titled(timing.name, timing.what, timing.threads)
+    return f"{ratio!s:>24}  {title}{''.join(f'; {remark}' for remark in remarks)}"
 
 
 def _others(bench: Bench, outcome: Outcome, jobs: list[Job], names: tuple[str, ...]) -> None:
@@ -179,7 +184,7 @@ def _others(bench: Bench, outcome: Outcome, jobs: list[Job], names: tuple[str, .
             try:
                 with limited(threads, bench.libraries):
                     batch = int(row.axes["batch"])
-                    call = others.build(name, bench.torch.torch, batch, row.what, threads)
+                    call = others.build(name, bench.torch.torch, batch, row.what.removeprefix("captured "), threads)
                 sides.append(Side(name, call))
             except Untimed as reason:
                 outcome.untimed.append((f"{name}: {row}, {threads} threads", str(reason)))

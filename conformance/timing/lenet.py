@@ -12,13 +12,14 @@ from conformance.case import OUTPUT, Case, Operation, args
 from conformance.cases.lenet import parameters
 from conformance.images import fashion_images, fashion_labels
 from conformance.timing.gpu import captured
-from conformance.timing.row import BOTH_CAPTURED, CAPTURED, INFERENCE, LENET, STEP, Row
+from conformance.timing.row import BOTH_CAPTURED, CAPTURED, CAPTURED_INFERENCE, INFERENCE, LENET, STEP, Row, Setup
 from conformance.trajectory.recipes import lenet5
 
 BATCHES = (1, 8, 64, 256)
 SETTINGS = {"lr": 0.01, "momentum": 0.9}
 FLOPS = 2.0 * (6 * 784 * 25 + 16 * 100 * 150 + 120 * 400 + 120 * 84 + 84 * 10)  # of an image's forward pass
 MEMORY_AT = 256  # the batch whose peak memory is measured
+WARMUP = 3  # calls before the one from which on a captured step is replayed
 OTHERS = 256  # the check runs on images from this one on; timed are the first
 
 
@@ -66,8 +67,12 @@ class Inference:
         self.no_grad, self.model, self.images = torch.no_grad, model.eval(), images
 
     def __call__(self) -> Any:
+        return self.on(self.images)
+
+    def on(self, images: Any) -> Any:
+        """The logits of any batch."""
         with self.no_grad():
-            return self.model(self.images)
+            return self.model(images)
 
 
 def step(torch: Any, tensors: Any) -> Step:
@@ -77,22 +82,61 @@ def step(torch: Any, tensors: Any) -> Step:
 
 
 def captured_step(torch: Any, tensors: Any) -> Any:
-    """The step recorded as a graph of kernels. NotImplementedError for a library that has no such graphs here."""
-    made = step(torch, tensors)
+    """The step recorded, on a GPU as a graph of kernels. NotImplementedError for a library that records none here."""
+    return _recorded(torch, step(torch, tensors).on, *tensors)
+
+
+def captured_inference(torch: Any, tensors: Any) -> Any:
+    """Inference, recorded in the same way."""
+    return _recorded(torch, inference(torch, tensors).on, tensors[0])
+
+
+def _recorded(torch: Any, run: Any, *tensors: Any) -> Any:
     try:
-        return captured(torch, made.on, *tensors)
+        if tensors[0].device.type != "cpu":
+            return captured(torch, run, *tensors)
+        noted = torch.captured_step(run, *tensors, warmup=WARMUP)
+        for _ in range(WARMUP + 1):
+            noted(*tensors)
+        return lambda: noted(*tensors)
     except (AttributeError, RuntimeError) as error:
-        raise NotImplementedError(f"no graphs of kernels: {type(error).__name__}: {error}") from error
+        raise NotImplementedError(
+            f"no graphs of kernels, nor another record of a step: {type(error).__name__}: {error}"
+        ) from error
 
 
 def replayed(torch: Any, images: Any, labels: Any, vector: Any) -> dict[str, Any]:
     """Five steps from given parameters without dropout, the last two of them replayed where a library records steps."""
     made = model(torch, len(images), vector, dropout=0.0)
     run = Step(torch, made, images, labels).on
-    if images.device.type == "cuda" and hasattr(torch.cuda, "captured_step"):
-        run = torch.cuda.captured_step(run, images, labels, warmup=2)
+    where = torch if images.device.type == "cpu" else torch.cuda
+    if hasattr(where, "captured_step"):
+        run = where.captured_step(run, images, labels, warmup=2)
     losses = [run(images, labels).detach().clone() for _ in range(5)]
     return {"loss": torch.stack(losses)} | {name: tensor.detach() for name, tensor in made.state_dict().items()}
+
+
+def replayed_logits(torch: Any, images: Any, labels: Any, vector: Any) -> dict[str, Any]:
+    """Logits after two steps, by a replay where a library records steps."""
+    made = model(torch, len(images), vector)
+    run = Step(torch, made, images, labels)
+    run(), run()
+    infer = Inference(torch, made, images).on
+    if hasattr(torch, "captured_step"):
+        infer = torch.captured_step(infer, images, warmup=1)
+    return {"logits": [infer(images) for _ in range(4)][-1]}
+
+
+def replayed_rows(batches: Sequence[int] = BATCHES) -> Iterator[Row]:
+    """On the CPU: the candidate's recorded step, and its recorded inference, beside torch's eager ones."""
+    kinds: dict[str, tuple[str, Setup, Setup, Any]] = {
+        STEP: (CAPTURED, captured_step, step, replayed),
+        INFERENCE: (CAPTURED_INFERENCE, captured_inference, inference, replayed_logits),
+    }
+    for row in rows(batches):
+        what, setup, baseline, program = kinds[row.what]
+        checked = replace(row.case, operation=Operation(f"LeNet-5 {what}", program))
+        yield replace(row, what=what, setup=setup, baseline=baseline, checked=checked, memory=False)
 
 
 def captured_rows(batches: Sequence[int] = BATCHES) -> Iterator[Row]:

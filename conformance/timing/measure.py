@@ -8,7 +8,8 @@
 With several threads, each sample waits for the side before to fall silent (`quiet`): the threads of torch's OpenMP keep
 spinning for some 6 ms after an operation and those of OpenBLAS for some 50 ms, on processors that the next side needs.
 
-The garbage collector is off meanwhile: its pauses would fall on whoever allocates next.
+The garbage collector is off meanwhile: its pauses would fall on whoever allocates next. What else is done against other
+programs and against the luck of a process is in `undisturbed.py`.
 """
 
 import gc

@@ -16,15 +16,15 @@ from conformance.report.environment import machine
 from conformance.report.folder import can_draw
 from conformance.report.grid import grid
 from conformance.timing import study
-from conformance.timing.row import BOTH, CAPTURED, FORWARD, LENET, OPERATIONS, STUDY, SWEEP
+from conformance.timing.row import BOTH, CAPTURED, CAPTURED_INFERENCE, FORWARD, LENET, OPERATIONS, STUDY, SWEEP
 from conformance.timing.run import COLUMNS, Bench, Beside, Outcome, Timing
 from conformance.timing.scaling import EXPONENTS, exponents
 from conformance.timing.statistics import Interval, geometric_mean
 from conformance.timing.threads import blas, processors
 
 
-def write(outcome: Outcome, folder: Path, bench: Bench) -> None:
-    """Write the report into `folder`, each file replaced as a whole."""
+def write(outcome: Outcome, folder: Path, bench: Bench, *, drawn: bool = True) -> None:
+    """Write the report into `folder`, each file replaced as a whole; figures where they are to be `drawn`."""
     folder.mkdir(parents=True, exist_ok=True)
     frame = to_frame(outcome.timings)
     _replace(folder / "timings.parquet", lambda path: frame.to_parquet(path, index=False))
@@ -36,7 +36,7 @@ def write(outcome: Outcome, folder: Path, bench: Bench) -> None:
     _replace(folder / "timings.json", lambda path: path.write_text(text, encoding="utf-8"))
     page = markdown(outcome, bench)
     _replace(folder / "timings.md", lambda path: path.write_text(page, encoding="utf-8"))
-    if outcome.timings and can_draw():
+    if drawn and outcome.timings and can_draw():
         from conformance.timing import figures
 
         _replace(folder / "ratios.png", lambda path: figures.ratios(outcome.timings, path))
@@ -90,6 +90,12 @@ _ON_GPU = (
 )
 
 
+_CAPTURED = (
+    "*captured step* and *captured inference* are the candidate's, noted once and replayed without Python "
+    "(`captured_step`), beside torch's eager ones."
+)
+
+
 # --- words --------------------------------------------------------------------------------------------------------
 
 
@@ -109,7 +115,7 @@ def in_words(outcome: Outcome) -> str:
                     f"operations, {what}, {_threads(threads)}: geometric mean {mean:.2f} of {len(table)} rows, "
                     f"worst {worst.ratio:.2f} ({worst.name})"
                 )
-        for what in ("step", CAPTURED, "inference"):
+        for what in ("step", CAPTURED, "inference", CAPTURED_INFERENCE):
             found = [t for t in some if t.group == LENET and t.what == what]
             if found:
                 said = ", ".join(f"{t.ratio:.2f} at {t.name.rpartition(' ')[2]}" for t in found)
@@ -144,7 +150,7 @@ def markdown(outcome: Outcome, bench: Bench) -> str:
         f"{_pairs(outcome)} interleaved pairs in random order, and its 95% bootstrap interval. *Null* is the interval of "
         "torch against torch in the same rounds: a ratio inside it is no difference. *Overhead* marks rows where a call "
         "on next to nothing takes half of a side's time, *crowded* rows during which other programs kept a processor from its thread. After timing, results were compared with torch on other inputs.",
-        *([_ON_GPU] if bench.gpu else []),
+        *([_ON_GPU] if bench.gpu else [_CAPTURED]),
         _rates(outcome),
     ]
     for group in (LENET, OPERATIONS, STUDY, SWEEP):
@@ -182,7 +188,8 @@ def _rates(outcome: Outcome) -> str:
     gpus = "".join(
         f" GPU {when}: {state}." for when, state in zip(("before", "after"), outcome.gpus, strict=False) if state
     )
-    return f"{known['processor']}, {processors()} processors; {said}. Load before and after: {load}.{gpus} {packages}."
+    said = f"; {said}" if said else ""
+    return f"{known['processor']}, {processors()} processors{said}. Load before and after: {load}.{gpus} {packages}."
 
 
 def _table(timings: Sequence[Timing]) -> str:

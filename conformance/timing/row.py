@@ -27,6 +27,7 @@ from conformance.timing.measure import Call, Side
 
 FORWARD, BOTH, STEP, INFERENCE = "forward", "forward+backward", "step", "inference"
 CAPTURED, BOTH_CAPTURED = "captured step", "captured step, torch's captured too"
+CAPTURED_INFERENCE = "captured inference"
 OPERATIONS, LENET, STUDY, SWEEP = "operations", "LeNet-5", "study text", "sweep"
 
 Setup = Callable[[Any, Any], Call]  # (torch-like namespace, its tensors for the sample's arrays) -> what is timed
@@ -71,6 +72,11 @@ class Row:
     def sample(self) -> Sample:
         """The numbers that are timed."""
         return self.arguments.sample(numpy.random.default_rng(0), self.dtype)
+
+
+def titled(name: str, what: str, threads: int) -> str:
+    """A row on so many threads, as it is printed and as `conform time --row` takes it."""
+    return f"{name} [{what}], {threads} thread{'s' * (threads > 1)}"
 
 
 @dataclass(frozen=True)
@@ -137,14 +143,26 @@ def _call(row: Row, candidate: Candidate, sample: Sample) -> Call:
     kwargs = substitute(sample.kwargs, tensors, candidate.resolve)
     forward = partial(function, *args, **kwargs)
     if row.what == FORWARD:
-        return forward
+        return _laid_out(forward)
     cotangent = candidate.to_tensor(_cotangent(candidate.to_array(forward())))
     gradients = candidate.torch.autograd.grad
+    return _laid_out(lambda: gradients((forward(),), leaves, (cotangent,)))
 
-    def both() -> Any:
-        return gradients((forward(),), leaves, (cotangent,))
 
-    return both
+def _laid_out(call: Call) -> Call:
+    """The call, and a look at where its results lie, if they are images: an engine may put off laying those out."""
+    found = call()
+    several = isinstance(found, tuple | list)
+    if not all(getattr(x, "ndim", 0) == 4 and hasattr(x, "data_ptr") for x in (found[:1] if several else [found])):
+        return call
+
+    def laid_out() -> Any:
+        found = call()
+        for each in found if several else (found,):
+            each.data_ptr()
+        return found
+
+    return laid_out
 
 
 def _of_functions(row: Row, candidate: Functions, sample: Sample) -> Call:

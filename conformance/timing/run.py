@@ -25,6 +25,7 @@ from conformance.timing.measure import FEWEST, LEAST, WARMING, Clock, Side, Time
 from conformance.timing.row import Gpu, Row, ready, traffic
 from conformance.timing.statistics import median_ratio
 from conformance.timing.threads import limited
+from conformance.timing.undisturbed import Undisturbed
 
 CANDIDATE, TORCH, NULL = "candidate", "torch", "torch again"
 DOMINATED = 0.5  # a call on next to nothing takes this share of the row's time: the row measures calls, not work
@@ -125,13 +126,20 @@ class Bench:
     fewest: int = FEWEST
     least: float = LEAST
     limit: float = WARMING
-    clock: Clock = time.perf_counter
+    clock: Clock | None = None  # None: see `clock_for`
     check: Callable[[Row, Candidate], str] = check.wrong
     gpu: Gpu | None = None  # where the sides are on one
 
     def __post_init__(self) -> None:
         self.rng = numpy.random.default_rng(self.seed)
         self.smallest: dict[tuple[Any, ...], float] = {}
+        self.alone = _alone()
+
+    def clock_for(self, threads: int) -> Clock:
+        """What tells the time while so many threads work."""
+        if self.clock is not None:
+            return self.clock
+        return self.alone if threads == 1 else time.perf_counter
 
     @classmethod
     def on(
@@ -153,8 +161,8 @@ class Bench:
         """The machine's own."""
         with limited(threads, self.libraries):
             if self.gpu is not None:
-                return gpu_rates(self.torch.torch, self.torch.device, clock=self.clock)
-            return rates(self.torch.torch, threads, clock=self.clock)
+                return gpu_rates(self.torch.torch, self.torch.device, clock=self.clock_for(threads))
+            return rates(self.torch.torch, threads, clock=self.clock_for(threads))
 
     def time(self, row: Row, threads: int, seconds: float = math.inf) -> Timing:
         """One row. Raises Untimed where one of the sides cannot run it."""
@@ -198,7 +206,7 @@ class Bench:
             fewest=self.fewest,
             least=self.least,
             limit=self.limit,
-            clock=self.clock,
+            clock=self.clock_for(threads),
             silence=quiet if threads > 1 else None,
         )
 
@@ -228,12 +236,12 @@ class Bench:
         tiny = row.shrunk()
         if tiny is None:
             return
-        shares = []
+        shares, clock = [], self.clock_for(threads)
         for name in (CANDIDATE, TORCH):
             key = (row.operation.name, row.what, row.variant, threads, name)
             if key not in self.smallest:
                 side = self._side(tiny, name)
-                self.smallest[key] = warm(side, least=self.least, limit=self.limit / 4, clock=self.clock).seconds
+                self.smallest[key] = warm(side, least=self.least, limit=self.limit / 4, clock=clock).seconds
             whole = times.warm[times.sides.index(name)].seconds
             shares.append(min(1.0, self.smallest[key] / whole) if whole else math.nan)
         timing.candidate_overhead, timing.torch_overhead = shares
@@ -245,6 +253,14 @@ class Bench:
         for name, seconds in (("candidate", timing.candidate_s), ("torch", timing.torch_s)):
             setattr(timing, f"{name}_gflops", row.flops / seconds * 1e-9)
             setattr(timing, f"{name}_gbytes_s", moved / seconds * 1e-9)
+
+
+def _alone() -> Clock:
+    """A clock that stands still while this thread waits for a processor, where the system tells of that."""
+    try:
+        return Undisturbed()
+    except OSError:
+        return time.perf_counter
 
 
 def relate(timings: Sequence[Timing], limits: dict[int, Rates]) -> None:

@@ -1,6 +1,5 @@
 """The gate: each kind of change planted in small frames, the second looks, what is written, and a real run."""
 
-import argparse
 import json
 import math
 import os
@@ -13,15 +12,16 @@ from xml.etree import ElementTree
 import numpy
 import pandas
 import pytest
+from in_process import InProcess
 from planted import Planted
+from timing_tables import TABLE, slower, timings
 
 from conformance.cases import catalogue
 from conformance.cli import main
-from conformance.gate import accuracy, again, change, command, compare, render, snapshot, speed, surroundings, verdicts
+from conformance.gate import accuracy, again, change, compare, ratios, render, snapshot, surroundings, verdicts
 from conformance.gate.change import Change, Findings
 from conformance.gate.compare import Repeat
 from conformance.gate.snapshot import Snapshot
-from conformance.options import parser
 from conformance.record import COLUMNS, Record, to_frame
 
 HERE = Path(__file__).parent
@@ -156,93 +156,6 @@ def test_accuracy_without_a_common_unit_is_no_change() -> None:
     assert worse(then, now) == []
 
 
-# --- speed --------------------------------------------------------------------------------------------------------
-
-
-def timings(ratios: dict[str, float], wide: float = 0.02, null: tuple[float, float] = (0.99, 1.01)) -> Any:
-    return pandas.DataFrame(
-        [
-            [name, "step", 2, "float32", r, r * (1 - wide), r * (1 + wide), *null, r * 1e-3, 1e-3, False, 40]
-            for name, r in ratios.items()
-        ],
-        columns=[*snapshot.KEY, *snapshot.MEASURED],
-    )
-
-
-TABLE = {f"row {i}": 0.5 + i / 10 for i in range(10)}
-
-
-def slower(row: str, factor: float) -> dict[str, float]:
-    return TABLE | {row: TABLE[row] * factor}
-
-
-def speeds(then: Any, now: Any, *, seen: Any = None, **options: Any) -> list[tuple[str, str]]:
-    measure = None if seen is None else lambda keys: [seen] * speed.PROCESSES
-    return [(c.kind, c.name.partition(",")[0]) for c in speed.compare(then, now, measure, **options).changes]
-
-
-def test_speed() -> None:
-    base = speed.together([timings(TABLE)] * 3)
-    assert speeds(base, base) == []
-    assert speeds(base, timings(slower("row 3", 1.5))) == [("slower", "row 3")]
-    assert speeds(base, timings(slower("row 3", 0.5))) == [("faster", "row 3")]
-    assert speeds(base, timings(slower("row 3", 1.1))) == [], "one look is not enough for so little"
-    ten = timings(slower("row 3", 1.1))
-    assert speeds(base, ten, seen=ten) == [("slower", "row 3")]
-    assert speeds(base, ten, seen=base) == [], "it was slow once"
-    assert speeds(base, ten, seen=base.iloc[:2]) == [], "a row that could not be timed again: one look"
-    assert speeds(timings(TABLE), ten, seen=ten) == [], "a baseline of one run"
-    noisy = speed.together([timings(TABLE, null=(0.8, 1.2))] * 3)
-    assert speeds(noisy, ten, seen=ten) == [], "the null test shows a noisy machine"
-    assert speeds(speed.together([timings(TABLE, wide=0.2)] * 3), ten, seen=ten) == [], "a wide interval"
-    assert speeds(base, timings(TABLE | {"row 99": 1.0})) == [("new", "row 99")]
-    missing = speed.compare(base, base.iloc[1:]).missing
-    assert [key[0] for key in missing] == ["row 0"]
-
-
-def test_speed_on_another_processor() -> None:
-    """Everything 40% slower is the machine; what stands out is not."""
-    now = timings({name: ratio * 1.4 for name, ratio in slower("row 3", 2.0).items()})
-    assert speeds(timings(TABLE), now, same_processor=False) == [("slower", "row 3")]
-    assert len(speeds(timings(TABLE), now)) == 10
-
-
-def test_speed_of_everything() -> None:
-    """A slowdown of all rows is no restless machine; rows that scatter are."""
-    base = speed.together([timings(TABLE)] * 3)
-    assert len(speeds(base, timings({name: ratio * 1.3 for name, ratio in TABLE.items()}))) == 10
-    rng = numpy.random.default_rng(0)
-    restless = timings({name: ratio * math.exp(rng.normal(0, 0.1)) for name, ratio in TABLE.items()})
-    assert speeds(base, restless, seen=restless) == []
-
-
-def test_a_row_without_a_ratio_is_not_compared() -> None:
-    broken = timings(TABLE)
-    broken.loc[0, "ratio"] = math.nan
-    table = speed.compare(timings(TABLE), broken)
-    assert table.compared == 9 and [key[0] for key in table.missing] == ["row 0"]
-
-
-def test_pooling_runs_narrows_the_noise() -> None:
-    rng = numpy.random.default_rng(0)
-    frames = [timings({name: r * math.exp(rng.normal(0, 0.01)) for name, r in TABLE.items()}, 0.05) for _ in range(4)]
-    one, four = speed.ratios(frames[0]), speed.ratios(speed.together(frames))
-    assert all(four[key].deviation < 0.7 * one[key].deviation for key in one)
-    assert all(abs(four[key].log - math.log(TABLE[str(key[0])])) < 0.02 for key in one)
-    far = speed.together([timings(TABLE), timings({name: 1.3 * r for name, r in TABLE.items()})])
-    assert all(ratio.deviation > 0.1 for ratio in speed.ratios(far).values()), "runs that disagree widen it"
-
-
-def test_how_the_false_alarms_of_a_table_are_bounded() -> None:
-    """A thousand tables of the same program with exactly the noise that they report, baseline included: one look."""
-    rng = numpy.random.default_rng(0)
-    names = [(f"row {i}", "step", 1, "float32") for i in range(60)]
-    limit, alarms = speed.quantile(len(names)), 0
-    for _ in range(1000):
-        alarms += bool((rng.normal(0, 1, len(names)) > limit).any())
-    assert alarms <= 10
-
-
 # --- surroundings -------------------------------------------------------------------------------------------------
 
 
@@ -262,7 +175,7 @@ def test_nothing_changed() -> None:
 
 def test_another_torch_is_not_comparable() -> None:
     other = {"torch": "2.14.0", "numpy": "2.4.6"}
-    found = compared(made(timings=timings(TABLE)), made(timings=timings(slower("row 3", 3.0)), packages=other))
+    found = compared(made(timings=timings(TABLE)), made(timings=timings(slower("LeNet-5 3", 3.0)), packages=other))
     assert not found.changes and found.status() == 3 and found.status(partial=True) == 0
     assert [reason.partition(":")[0] for reason in found.incomparable] == ["accuracy", "speed"]
     assert "torch 2.13.0 in the baseline, 2.14.0 now" in found.incomparable[0]
@@ -296,7 +209,7 @@ def test_cases_and_rows_that_were_not_run() -> None:
     assert found.status() == 3 and not found.failures
     assert found.incomparable == [
         "verdicts: 1 cases of the baseline were not run: b",
-        "speed: 1 rows of the baseline were not timed: row 0, step, 2 threads, float32",
+        "speed: 1 rows of the baseline were not timed: LeNet-5 0, step, 2 threads, float32",
     ]
 
 
@@ -305,6 +218,22 @@ def test_rows_on_threads_that_this_machine_has_not() -> None:
     many["threads"] = 16
     found = compared(made(timings=pandas.concat([timings(TABLE), many])), made(timings=timings(TABLE)))
     assert found.status() == 0 and any("rows on 16 threads are not compared" in note for note in found.notes)
+
+
+def test_what_became_of_suspicious_rows_is_said() -> None:
+    base = ratios.together([timings(TABLE)] * 9)
+    now = timings(
+        slower("LeNet-5 3", 1.1) | {"LeNet-5 4": 1.1 * TABLE["LeNet-5 4"], "LeNet-5 5": 1.1 * TABLE["LeNet-5 5"]}
+    )
+    again = timings(slower("LeNet-5 3", 1.1)).iloc[:5]  # number 4 was unlucky, and number 5 is not timed
+    found = compared(made(timings=base), made(timings=now), Repeat(measure=lambda keys: again))
+    assert [change.name.partition(",")[0] for change in found.failures] == ["LeNet-5 3"]
+    assert "timed again in 4 processes" in found.failures[0].detail
+    said = [note for note in found.notes if "suspicious" in note or "first look" in note or "at first" in note]
+    assert said == [
+        "speed: 3 rows looked slower at first; timed again in fresh processes, 1 are and 1 are not",
+        "speed: 1 of them were not timed again, and the first look decided: LeNet-5 5, step, 2 threads, float32",
+    ]
 
 
 def test_timings_of_other_sources() -> None:
@@ -435,7 +364,11 @@ def gate(report: Path, baseline: Path, *options: str) -> int:
 
 
 def test_a_real_run(tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
-    """A baseline, a run that fails always, a summary for the job, and the baseline's own format."""
+    """A baseline, a run that fails always, a summary for the job, and the baseline's own format.
+
+    The runs are made in this process, what is done again in processes of its own.
+    """
+    monkeypatch.setattr("conformance.cli.Workers", InProcess)
     base, report, job = tmp_path / "baseline", tmp_path / "latest", tmp_path / "job.md"
     assert conform("test_gate:correct", tmp_path / "first") == 0
     snapshot.write(snapshot.read(tmp_path / "first"), base)
@@ -542,23 +475,3 @@ def test_wrong_usage(tmp_path: Path, capsys: Any) -> None:
     pandas.DataFrame({"case": []}).to_parquet(tmp_path / "records.parquet")
     assert gate(tmp_path, tmp_path / "baseline") == 2
     assert "lacks the columns check, tensor" in capsys.readouterr().err
-
-
-def test_rows_are_timed_again_in_processes_of_their_own(tmp_path: Path, monkeypatch: Any) -> None:
-    """The command line of `conform time`, and what becomes of its failure."""
-    calls: list[list[str]] = []
-
-    def ended(arguments: list[str], **_: Any) -> Any:
-        calls.append(arguments)
-        timings(TABLE).to_parquet(Path(arguments[-1], "timings.parquet"))
-        return argparse.Namespace(returncode=0, stderr="")
-
-    monkeypatch.setattr(command.subprocess, "run", ended)
-    keys = [("row 3", "step", 2, "float32"), ("row 3", "inference", 2, "float32")]
-    assert len(command._timed_again(again.Program("refnet"), keys)) == speed.PROCESSES == len(calls)
-    assert calls[0][2:8] == ["conformance", "time", "--candidate", "refnet", "--row", "row 3"]
-    parser().parse_args(calls[0][3:])  # `conform time` takes all of it
-    assert parser().parse_args(calls[1][3:]).seed != parser().parse_args(calls[0][3:]).seed
-    monkeypatch.setattr(command.subprocess, "run", lambda *_, **__: argparse.Namespace(returncode=2, stderr="no row"))
-    with pytest.raises(ValueError, match="no row"):
-        command._timed_again(again.Program("refnet"), keys)

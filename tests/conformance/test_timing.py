@@ -19,7 +19,7 @@ from conformance.draw import normal
 from conformance.timing import check, company, lenet, memory, operations, others, report, study, sweep
 from conformance.timing.machine import Rates
 from conformance.timing.measure import Side, interleaved, quiet, sample, warm
-from conformance.timing.row import BOTH, FORWARD, Row, Untimed, ready, traffic
+from conformance.timing.row import BOTH, CAPTURED, CAPTURED_INFERENCE, FORWARD, Row, Untimed, ready, traffic
 from conformance.timing.run import CANDIDATE, Bench, Beside, Outcome, Timing, relate
 from conformance.timing.scaling import exponents
 from conformance.timing.statistics import exponent, geometric_mean, median_ratio
@@ -222,6 +222,7 @@ def every_row() -> list[Row]:
     sweeps = [sweep.Sweep.of(axis) for axis in sweep.DEFAULT]
     return [
         *lenet.rows(),
+        *lenet.replayed_rows(),
         *operations.table(),
         *study.rows(load("refnet")),
         *(row for row, _ in sweep.rows(sweeps)),
@@ -249,9 +250,16 @@ def test_every_kind_of_row_runs(name: str) -> None:
 
 def test_lenet_runs_with_one_image_and_with_several() -> None:
     candidate = load("refnet")
-    for row in lenet.rows((1, 2)):
+    for row in (*lenet.rows((1, 2)), *lenet.replayed_rows((1, 2))):
         ready(row, candidate, CANDIDATE).call()
         assert check.wrong(row, candidate) == ""
+
+
+def test_captured_rows_stand_beside_what_is_not_captured() -> None:
+    rows = {row.what: row for row in lenet.replayed_rows((2,))}
+    assert rows[CAPTURED].baseline is lenet.step and rows[CAPTURED_INFERENCE].baseline is lenet.inference
+    with pytest.raises(Untimed, match="another record of a step"):
+        ready(rows[CAPTURED], load("torch"), CANDIDATE)  # type: ignore[arg-type]
 
 
 def test_the_study_text_has_a_row_for_each_algorithm() -> None:
@@ -451,6 +459,13 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "tanh 64x84 [forward+backward], 1 thread" in capsys.readouterr().out
     frame = pandas.read_parquet(tmp_path / "out" / "timings.parquet")
     assert len(frame) >= 1 and set(frame["name"]) == {"tanh 64x84"}
+    title = "tanh 64x84 [forward], 1 thread"
+    assert main(["time", "--row", title, *options[2:6], "--no-rates", "--out", str(tmp_path / "one")]) == 0
+    (line,) = pandas.read_parquet(tmp_path / "one" / "timings.parquet").to_dict("records")
+    assert line["what"] == FORWARD and math.isnan(line["torch_of_copy"])
+    assert not (tmp_path / "one" / "ratios.png").exists() and "processors. Load" in (
+        (tmp_path / "one" / "timings.md").read_text(encoding="utf-8")
+    )
 
 
 def test_wrong_results_are_an_exit_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
