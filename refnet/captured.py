@@ -1,7 +1,7 @@
 """A step that is run once, noted down, and from then on made by its list of calls: `captured_step`."""
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -12,6 +12,7 @@ from refnet._recording.active import active
 from refnet._recording.compare import difference
 from refnet._recording.notes import Otherwise
 from refnet._recording.program import Program, engines_of
+from refnet._recording.results import tensors_in, without_history
 from refnet._recording.run import Run
 from refnet._tape import TensorBase
 from refnet.creation import empty_like
@@ -110,7 +111,7 @@ class CapturedStep:
     def __call__(self, *inputs: Any) -> Any:
         self._take(inputs)
         if active.recorder is not None:  # part of a step that is being captured itself
-            return _without_history(self._step(*self._inputs))
+            return without_history(self._step(*self._inputs))
         if self._program is not None:
             if self._holds():
                 try:
@@ -126,7 +127,7 @@ class CapturedStep:
             self._program = self._first = None
         if self._left > 0:
             self._left -= 1
-            return _without_history(self._step(*self._inputs))
+            return without_history(self._step(*self._inputs))
         if self._first is None:
             self._first = self._record()
         else:
@@ -135,12 +136,12 @@ class CapturedStep:
 
     def _rerun(self) -> Any:
         """The step itself, where a replay could not go on; its results where those of replays are."""
-        results = _without_history(self._step(*self._inputs))
+        results = without_history(self._step(*self._inputs))
         self.reruns += 1
         self._in_a_row += 1
         if self._in_a_row == _PATIENCE:  # the step goes another way by now
             self._program = self._first = None
-        own, found = list(_tensors_in(self._results)), list(_tensors_in(results))
+        own, found = list(tensors_in(self._results)), list(tensors_in(results))
         if [(x._array.shape, x._array.dtype) for x in own] != [(x._array.shape, x._array.dtype) for x in found]:
             return results
         for target, result in zip(own, found, strict=True):
@@ -178,7 +179,7 @@ class CapturedStep:
 
     def _record(self) -> Run:
         self._results = None  # what only the recording before it looked at is no result of this one
-        run = Run(lambda *inputs: _without_history(self._step(*inputs)), self._inputs)
+        run = Run(lambda *inputs: without_history(self._step(*inputs)), self._inputs)
         self._results = run.results
         return run
 
@@ -285,33 +286,3 @@ def _same_numbers(array: Array, values: Array) -> bool:
             | ((array != array) & (values != values))
         ).all()
     )
-
-
-def _tensors_in(results: Any) -> Iterator[Any]:
-    """The tensors in a nesting of results, in order."""
-    if isinstance(results, TensorBase):
-        yield results
-    for value in (
-        results.values() if isinstance(results, dict) else results if isinstance(results, list | tuple) else ()
-    ):
-        yield from _tensors_in(value)
-
-
-def _without_history(results: Any) -> Any:
-    """The same nesting, its tensors detached."""
-    if isinstance(results, TensorBase):
-        return results.detach()  # type: ignore[attr-defined]
-    if isinstance(results, dict):
-        return {key: _without_history(value) for key, value in results.items()}
-    if isinstance(results, tuple) and hasattr(results, "_fields"):
-        return type(results)(*map(_without_history, results))
-    if isinstance(results, list | tuple):
-        return type(results)(map(_without_history, results))
-    check(
-        results is None,
-        lambda: (
-            f"a captured step returns tensors, or nothing; got {type(results).__name__}, which no replay would change"
-        ),
-        TypeError,
-    )
-    return None

@@ -372,10 +372,14 @@ def conv_gradients(
     if wanted[1]:
         found[1] = conv_weight.forward(xp, g, x, shape=w_shape, **geometry)
     if wanted[2]:
-        rows = g.reshape(*g.shape[:2], math.prod(g.shape[2:]))
-        sums = row_products(xp, rows, xp.ones(rows.shape[2], g.dtype))
-        found[2] = sums.sum(0, dtype="float64").astype(g.dtype)
+        found[2] = _sum_by_channel(xp, g.reshape(*g.shape[:2], math.prod(g.shape[2:])))
     return found
+
+
+def _sum_by_channel(xp: Any, g: Array) -> Array:
+    """The sums of g over its first and last dimension, of three: the gradient of a bias."""
+    sums = row_products(xp, g, xp.ones(g.shape[2], g.dtype))
+    return sums.sum(0, dtype="float64").astype(g.dtype)
 
 
 def _to_lie_batch_last(x: Array, w: Array, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> bool:
@@ -427,9 +431,7 @@ def conv_gradients_batch_last(
     """The gradients of x, batch last, w and b."""
     dx = dw = db = None
     if wanted[2]:
-        lines = into_rows(g).reshape(g.shape[2], g.shape[1], -1)
-        sums = row_products(xp, lines, xp.ones(lines.shape[2], g.dtype))
-        db = sums.sum(0, dtype="float64").astype(g.dtype)
+        db = _sum_by_channel(xp, into_rows(g).reshape(g.shape[2], g.shape[1], -1))
     if wanted[0]:
         if _covers(x_shape[2:], w.shape[2:], padding, groups):
             dx = gemm(xp, w.reshape(len(w), -1).T, g.reshape(g.shape[:2]).T).reshape(*x_shape[1:], len(g))

@@ -8,6 +8,7 @@ list of calls is the step: the same functions on the same memory.
 - `array`: `Recorded`, the array that notes what is done to it; `creators`: numpy's functions that make arrays.
 - `notes`: the calls, as they are noted, and the recorder.
 - `compare`: whether two recordings of one function are the same program; what cannot be recorded shows here.
+- `results`: what a captured step may return, on a GPU too.
 - `program`: the calls that are needed, bound to their memory; `memory`: as little of it as they need.
 
 What keeps it from being silently wrong: values that leave the arrays for Python are refused or watched (`array`), arrays

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from refnet._check import check
+from refnet._recording.results import without_history
 from refnet._tape import TensorBase
 from refnet.creation import empty_like
 from refnet.cuda.graphs import CUDAGraph, room
@@ -138,7 +139,7 @@ class CapturedStep:
         before = current_stream(self._stream.device)
         self._stream.wait_stream(before)
         with stream(self._stream), self._pool.in_use():
-            results = _without_history(self._step(*self._inputs))
+            results = without_history(self._step(*self._inputs))
         before.wait_stream(self._stream)
         return results
 
@@ -150,30 +151,10 @@ class CapturedStep:
             # The mode of this thread only: another may be loading data meanwhile.
             self._graph.capture_begin(self._pool, capture_error_mode="thread_local")
             try:
-                self._results = _without_history(self._step(*self._inputs))
+                self._results = without_history(self._step(*self._inputs))
             except BaseException:
                 self._graph.abandon()
                 raise
             self._graph.capture_end()
         before.wait_stream(self._stream)
         self._recorded = True
-
-
-def _without_history(results: Any) -> Any:
-    """The same nesting, its tensors detached."""
-    if isinstance(results, TensorBase):
-        return results.detach()  # type: ignore[attr-defined]
-    if isinstance(results, dict):
-        return {key: _without_history(value) for key, value in results.items()}
-    if isinstance(results, tuple) and hasattr(results, "_fields"):
-        return type(results)(*map(_without_history, results))
-    if isinstance(results, list | tuple):
-        return type(results)(map(_without_history, results))
-    check(
-        results is None,
-        lambda: (
-            f"a captured step returns tensors, or nothing; got {type(results).__name__}, which no replay would change"
-        ),
-        TypeError,
-    )
-    return None
